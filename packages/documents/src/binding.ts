@@ -1,0 +1,55 @@
+/**
+ * Bindings: what the 64 bytes of report data in hardware evidence commit to.
+ *
+ * `reportData = SHA-512("vitrine/report-data/v1" ‖ 0x00 ‖ LP(kind) ‖ JCS(binding))`, where LP is a
+ * big-endian 16-bit length before the bytes. The kind keeps evidence made for one purpose from
+ * being shown for another. Test vectors: `vectors/report-data.json`.
+ *
+ * @module
+ */
+import { canonicalBytes, digest } from './canonical.ts';
+import { concatBytes } from './encoding.ts';
+import { base64Url, hex, type Infer, integer, object, oneOf, type Shape } from './shape.ts';
+
+const bootShape = object({
+  type: oneOf('vitrine/boot-binding/v1'),
+  /** SHA-384 of the manifest's canonical bytes. */
+  manifestDigest: hex(48),
+  manifestNumber: integer(1),
+  /** SHA-256 of the DER SubjectPublicKeyInfo of the TLS key, which was made inside at this boot. */
+  tlsSpki: hex(32),
+  /** The sandbox that the server really got. */
+  sandbox: oneOf('none'),
+  /** Fresh at every boot, so no two boots have the same binding. */
+  nonce: base64Url(32),
+});
+
+const channelShape = object({
+  type: oneOf('vitrine/channel-binding/v1'),
+  /** The client's challenge. */
+  nonce: base64Url(32),
+  /** RFC 9266 `tls-exporter`: `exportKeyingMaterial(32, "EXPORTER-Channel-Binding")` of this connection. */
+  exporter: base64Url(32),
+  /** Who is speaking: evidence of one side cannot be reflected as that of the other. */
+  role: oneOf('server'),
+  /** SHA-256 of the DER SubjectPublicKeyInfo of the leaf certificate on this connection. */
+  leafSpki: hex(32),
+  /** SHA-384 of the boot binding's canonical bytes. */
+  bootBinding: hex(48),
+});
+
+/** What holds from boot to shutdown. Immutable. */
+export type BootBinding = Infer<typeof bootShape>;
+/** What holds for one TLS connection. */
+export type ChannelBinding = Infer<typeof channelShape>;
+export const bootBindingShape: Shape<BootBinding> = bootShape;
+export const channelBindingShape: Shape<ChannelBinding> = channelShape;
+
+const DOMAIN = new TextEncoder().encode('vitrine/report-data/v1');
+
+/** The 64 bytes of report data that stand for `binding`. The kind follows from the binding's type. */
+export async function reportData(binding: BootBinding | ChannelBinding): Promise<Uint8Array<ArrayBuffer>> {
+  const kind = new TextEncoder().encode(binding.type === 'vitrine/boot-binding/v1' ? 'boot' : 'channel');
+  const length = Uint8Array.of(kind.length >> 8, kind.length & 0xff);
+  return digest('SHA-512', concatBytes(DOMAIN, Uint8Array.of(0), length, kind, canonicalBytes(binding)));
+}

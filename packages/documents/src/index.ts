@@ -1,0 +1,42 @@
+/**
+ * The documents that both sides of Vitrine exchange: schema, canonical bytes, digests.
+ * No I/O and no policy.
+ *
+ * @module
+ */
+export { type BootBinding, bootBindingShape, type ChannelBinding, channelBindingShape, reportData } from './binding.ts';
+export { canonicalBytes, digest, documentDigest } from './canonical.ts';
+export { parseDocument, parseJsonFile } from './document-file.ts';
+export { concatBytes, fromBase64Url, fromHex, sameBytes, toBase64Url, toHex } from './encoding.ts';
+export { type DcapCollateral, dcapCollateralShape, type Endorsements, endorsementsShape } from './endorsements.ts';
+export { type ErrorDocument, errorDocument, errorDocumentShape } from './error-document.ts';
+export { MalformedEvidenceError, UsageError, VitrineError } from './errors.ts';
+export {
+  type EvidenceBundle,
+  formatEvidenceBundle,
+  type HardwareEvidence,
+  MAX_BUNDLE_BYTES,
+  parseEvidenceBundle,
+} from './evidence-bundle.ts';
+export { type Manifest, manifestDigest, manifestShape, type ServerSource } from './manifest.ts';
+export { type ReferenceEntry, type ReferenceValues, referenceValuesShape } from './reference-values.ts';
+export {
+  base64Url,
+  either,
+  hex,
+  type Infer,
+  type Issue,
+  integer,
+  list,
+  mapOf,
+  nearest,
+  object,
+  oneOf,
+  optional,
+  type ParseResult,
+  type Shape,
+  showPath,
+  tagged,
+  text,
+} from './shape.ts';
+export { JsonSyntaxError, type JsonValue, parseStrictJson } from './strict-json.ts';

@@ -1,0 +1,67 @@
+/**
+ * The AttestationResult (RFC 9334): what the verifier found, check by check.
+ *
+ * @module
+ */
+import type { Manifest } from '@vitrine/documents';
+
+/** In order of precedence: the first that applies is the verdict. */
+export type Verdict = 'rejected' | 'undetermined' | 'simulated' | 'verified';
+
+/**
+ * `waived`: the policy says `any`, or the input cannot show it and the policy does not ask for it.
+ * `unavailable`: it could not be checked, which is never as good as passed.
+ */
+export type CheckStatus = 'passed' | 'failed' | 'waived' | 'unavailable';
+
+export interface Check {
+  /** Stable, `<technology>.<name>`, such as `tdx.tcb-status`. */
+  readonly id: string;
+  readonly status: CheckStatus;
+  /** What the policy, the specification or the caller wants, and what the evidence has. */
+  readonly expected?: string;
+  readonly actual?: string;
+  /** What the finding rests on, such as `intel-sgx-root`, `simulator`, `caller` or `self-asserted`. */
+  readonly anchor?: string;
+  /** One sentence for people. */
+  readonly message: string;
+}
+
+/** Authenticated by a trust anchor. Byte strings are lower-case hexadecimal. */
+export interface Claims {
+  readonly technology: 'tdx';
+  readonly anchor: string;
+  readonly tcbStatus?: string;
+  readonly advisoryIds?: readonly string[];
+  readonly tcbEvaluationDataNumber?: number;
+  /** Names of the machine: FMSPC, PCE id, PPID and platform instance id where the certificate has one. */
+  readonly platform: Readonly<Record<string, string>>;
+  /** MRTD, RTMR0 to 3, MRSEAM and the other registers of the body, by lower-case name. */
+  readonly registers: Readonly<Record<string, string>>;
+  readonly reportData: string;
+  /** Only when hardware evidence commits to it. */
+  readonly manifest?: Manifest;
+  readonly manifestDigest?: string;
+  readonly tlsSpki?: string;
+}
+
+export interface AttestationResult {
+  readonly type: 'vitrine/attestation-result/v1';
+  readonly verdict: Verdict;
+  /** The first check that gives the verdict; `null` when nothing stands against it. */
+  readonly decidedBy: string | null;
+  /** `hardware`: the policy waives the workload. `live`: bound to a connection of the caller. `recorded`: from a file. */
+  readonly scope: 'live' | 'recorded' | 'hardware';
+  /** Every check, in a fixed order. */
+  readonly checks: readonly Check[];
+  /** Absent where the evidence was not authenticated. */
+  readonly claims?: Claims;
+  /** What the evidence says without an anchor behind it. */
+  readonly unverified: Readonly<Record<string, string>>;
+  /** What this verdict does not prove, one sentence each. */
+  readonly limits: readonly string[];
+  /** SHA-384 of what was judged, lower-case hexadecimal. */
+  readonly digests: { readonly evidence: string; readonly policy: string; readonly endorsements: string | null; readonly referenceValues: string | null };
+  /** The time for which everything was judged, RFC 3339 in UTC. */
+  readonly time: string;
+}
