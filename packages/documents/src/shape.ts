@@ -220,7 +220,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
   }));
   const best = scored.sort((left, right) => left.distance - right.distance)[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.distance <= Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3)) ? best.candidate : undefined;
 }
 
 /** `path` as people write it: `server.args[2]`. */

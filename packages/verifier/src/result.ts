@@ -61,7 +61,12 @@ export interface AttestationResult {
   /** What this verdict does not prove, one sentence each. */
   readonly limits: readonly string[];
   /** SHA-384 of what was judged, lower-case hexadecimal. */
-  readonly digests: { readonly evidence: string; readonly policy: string; readonly endorsements: string | null; readonly referenceValues: string | null };
+  readonly digests: {
+    readonly evidence: string;
+    readonly policy: string;
+    readonly endorsements: string | null;
+    readonly referenceValues: string | null;
+  };
   /** The time for which everything was judged, RFC 3339 in UTC. */
   readonly time: string;
 }

@@ -1,0 +1,43 @@
+/**
+ * Writing for people: colour only where it is wanted, and nothing that a server said can steer the
+ * terminal.
+ *
+ * @module
+ */
+import { styleText } from 'node:util';
+
+/** Control, escape, line separator and bidirectional characters, which can hide or forge what is on the screen. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+type Style = Parameters<typeof styleText>[0];
+
+export interface Terminal {
+  /** `text` in a style where the stream is a terminal and `NO_COLOR` is not set, else as it is. */
+  style(style: Style, text: string): string;
+}
+
+/** A terminal for `stream`; `styleText` itself honours `NO_COLOR`, `FORCE_COLOR` and whether it is a TTY. */
+export function terminalOf(stream: NodeJS.WriteStream): Terminal {
+  return { style: (style, text) => styleText(style, text, { stream }) };
+}
+
+/** Text from elsewhere, with everything that is not plain text replaced. */
+export function clean(text: string): string {
+  return text.replace(UNSAFE, '\ufffd');
+}
+
+/** Breaks `text` at spaces so that no line is longer than `width`, with `indent` before all but the first. */
+export function wrap(text: string, width: number, indent: string): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width - indent.length) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  lines.push(line);
+  return lines.join(`\n${indent}`);
+}

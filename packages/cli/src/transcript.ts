@@ -1,0 +1,141 @@
+/**
+ * An AttestationResult for people: the verdict, five questions, every check, and what is not proven.
+ *
+ * @module
+ */
+import type { AttestationResult, Check, CheckStatus } from '@vitrine/verifier';
+import { clean, type Terminal, wrap } from './terminal.ts';
+
+const WIDTH = 100;
+
+interface Question {
+  readonly text: string;
+  readonly covers: (id: string) => boolean;
+  /** What a yes amounts to, in this result. */
+  readonly detail: (result: AttestationResult) => string;
+}
+
+const QUESTIONS: readonly Question[] = [
+  {
+    text: 'Genuine hardware?',
+    covers: (id) => id.startsWith('tdx.') || id.startsWith('evidence.'),
+    detail: hardwareDetail,
+  },
+  { text: 'Exact code?', covers: (id) => id === 'workload.code' || id === 'workload.reference', detail: codeDetail },
+  { text: 'Exact configuration?', covers: (id) => id === 'workload.manifest', detail: configurationDetail },
+  {
+    text: 'Keys made inside?',
+    covers: (id) => id.startsWith('binding.') || id.startsWith('channel.'),
+    detail: keyDetail,
+  },
+  {
+    text: 'Source?',
+    covers: (id) => id.startsWith('provenance.'),
+    detail: () => 'a signed statement names source and builder',
+  },
+];
+
+const MARKS: Readonly<Record<CheckStatus, string>> = { passed: '✓', failed: '✗', waived: '–', unavailable: '?' };
+const STYLES = { passed: 'green', failed: 'red', waived: 'dim', unavailable: 'yellow' } as const;
+const VERDICT_STYLES = { verified: 'green', rejected: 'red', undetermined: 'yellow', simulated: 'magenta' } as const;
+const VERDICT_WORDS = {
+  verified: 'verified',
+  rejected: 'not verified',
+  undetermined: 'undetermined',
+  simulated: 'simulated',
+} as const;
+
+/**
+ * The transcript of a result. Its last line is the verdict, so that it is what remains on the screen.
+ *
+ * @param subject - URL or file that was judged.
+ * @param policyName - How to call the policy.
+ */
+export function transcript(result: AttestationResult, subject: string, policyName: string, terminal: Terminal): string {
+  const questions = QUESTIONS.map((question) => {
+    const [status, answer] = answerTo(question, result);
+    return `  ${terminal.style(STYLES[status], MARKS[status])} ${question.text.padEnd(21)} ${wrap(clean(answer), WIDTH, ' '.repeat(26))}`;
+  });
+  const checks = result.checks.map((check) => checkLines(check, terminal));
+  const limits = result.limits.map((limit) => `  · ${wrap(clean(limit), WIDTH, '    ')}`);
+  return [
+    `${clean(subject)}`,
+    `Judged for ${result.time} by policy ${clean(policyName)}${scopeNote(result)}.`,
+    '',
+    ...questions,
+    '',
+    'Checks',
+    ...checks,
+    '',
+    'Not proven',
+    ...limits,
+    '',
+    terminal.style(['bold', VERDICT_STYLES[result.verdict]], `${VERDICT_WORDS[result.verdict]}${decision(result)}`),
+    '',
+  ].join('\n');
+}
+
+function answerTo(question: Question, result: AttestationResult): [CheckStatus, string] {
+  const checks = result.checks.filter((check) => question.covers(check.id));
+  const worst = (['failed', 'unavailable'] as const)
+    .map((status) => checks.find((check) => check.status === status))
+    .find((check) => check !== undefined);
+  if (worst !== undefined)
+    return [worst.status, `${worst.status === 'failed' ? 'no' : 'not known'}: ${worst.message} (${worst.id})`];
+  const passed = checks.filter((check) => check.status === 'passed');
+  const waived = checks.find((check) => check.status === 'waived');
+  if (passed.length === 0 || question.text === 'Source?')
+    return ['waived', `not asked: ${waived?.message ?? 'the policy does not ask'}`];
+  if (waived !== undefined && waived.id === 'workload.code') return ['waived', waived.message];
+  return ['passed', question.detail(result)];
+}
+
+function hardwareDetail({ claims, verdict }: AttestationResult): string {
+  const level = `Intel TDX, TCB ${claims?.tcbStatus ?? 'unknown'}`;
+  return verdict === 'simulated'
+    ? `simulated: ${level}, under the root of a simulator that you allowed`
+    : `${level}, under ${claims?.anchor ?? 'no anchor'}`;
+}
+
+function codeDetail({ claims }: AttestationResult): string {
+  const source = claims?.manifest?.server.source;
+  if (source?.kind === 'npm')
+    return `npm:${source.package}@${source.version}, tree ${short(source.tree)}, with its lock file`;
+  if (source?.kind === 'path') return `a folder, tree ${short(source.tree)}`;
+  return 'the registers are those of the reference values';
+}
+
+function configurationDetail({ claims }: AttestationResult): string {
+  const manifest = claims?.manifest;
+  if (manifest === undefined) return 'bound to the evidence';
+  const args = manifest.server.args.length;
+  const environment = Object.keys(manifest.server.environment).length;
+  return `manifest "${manifest.name}" number ${manifest.number}, ${short(claims?.manifestDigest ?? '')}: ${args} argument${args === 1 ? '' : 's'}, ${environment} environment variable${environment === 1 ? '' : 's'}`;
+}
+
+function keyDetail({ claims, scope }: AttestationResult): string {
+  const key = `TLS key ${short(claims?.tlsSpki ?? '')} was made at this boot`;
+  return scope === 'live' ? `${key} and is the one of this connection` : key;
+}
+
+function checkLines(check: Check, terminal: Terminal): string {
+  const head = `  ${terminal.style(STYLES[check.status], MARKS[check.status])} ${check.id.padEnd(21)} ${wrap(clean(check.message), WIDTH, ' '.repeat(26))}`;
+  if (check.status !== 'failed' || check.expected === undefined) return head;
+  const gap = ' '.repeat(26);
+  return `${head}\n${gap}expected ${clean(check.expected)}\n${gap}found    ${clean(check.actual ?? 'nothing')}`;
+}
+
+function scopeNote({ scope }: AttestationResult): string {
+  if (scope === 'live') return ', on a connection of its own';
+  return scope === 'hardware' ? ', which asks for the hardware only' : ', from a file';
+}
+
+function decision({ decidedBy, checks }: AttestationResult): string {
+  if (decidedBy === null) return '';
+  const check = checks.find((one) => one.id === decidedBy);
+  return check === undefined ? `: ${decidedBy}` : `: ${decidedBy}: ${clean(check.message)}`;
+}
+
+function short(digest: string): string {
+  return digest === '' ? 'unknown' : `${digest.slice(0, 16)}…`;
+}

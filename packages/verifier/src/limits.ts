@@ -1,0 +1,48 @@
+/**
+ * What a verdict does not prove. Each sentence belongs to a fact of this very result, so the list
+ * gets shorter only when the proof gets better.
+ *
+ * @module
+ */
+import type { AppraisalPolicy } from './policy.ts';
+import type { Check, Claims } from './result.ts';
+import type { Root } from './verdict.ts';
+
+export interface LimitFacts {
+  readonly root: Root;
+  readonly scope: 'live' | 'recorded' | 'hardware';
+  readonly policy: AppraisalPolicy;
+  readonly checks: readonly Check[];
+  readonly claims: Claims | undefined;
+}
+
+/** The limits of a result, most important first. */
+export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): readonly string[] {
+  const limits: string[] = [];
+  const simulated = root === 'simulator' || root === 'simulator-not-allowed';
+  if (simulated)
+    limits.push('This is a simulator: no hardware protects anything, and its operator can read and change everything.');
+  if (scope === 'hardware')
+    limits.push('The policy waives the workload: nothing is said about code, configuration or keys.');
+  if (scope === 'recorded')
+    limits.push(
+      'Judged from a file: it is not bound to any connection of yours, and the machine may have changed since.',
+    );
+  if (claims?.manifest?.server.source.kind === 'command')
+    limits.push('The code of the server is not measured: the manifest names only its command line.');
+  if (claims?.manifest !== undefined)
+    limits.push(
+      'The server runs without a sandbox of its own beside the enclave, and what it sends out is not restricted.',
+    );
+  if (policy.provenance === 'any')
+    limits.push('Nothing ties the measured code to a source repository or to whoever built it.');
+  if (policy.tdx.platforms === 'any' && !simulated)
+    limits.push('Any machine of this vendor is accepted: a broken machine elsewhere could answer in its place.');
+  const waived = checks.filter((check) => check.status === 'waived').map((check) => check.id);
+  if (waived.length > 0) limits.push(`Not demanded here: ${waived.join(', ')}.`);
+  if (!simulated)
+    limits.push('Physical attacks on the memory bus (such as TEE.fail or Battering RAM) leave no trace in evidence.');
+  limits.push('Evidence says which code runs, not that this code is free of faults or ill will.');
+  limits.push('The operator can see sizes and timing of traffic, and can stop the service.');
+  return limits;
+}

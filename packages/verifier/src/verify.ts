@@ -1,0 +1,226 @@
+/**
+ * Verification of evidence: parse, authenticate, appraise. The only entry point.
+ *
+ * The steps for each technology are in a folder of its name; what follows here is common to all:
+ * workload, bindings, channel, provenance, verdict. No step reads a clock, the environment or a
+ * network: time, endorsements and fetching are arguments, so anyone can recompute a result.
+ *
+ * @module
+ */
+import {
+  canonicalBytes,
+  type DcapCollateral,
+  digest,
+  documentDigest,
+  type EvidenceBundle,
+  MalformedEvidenceError,
+  type ReferenceValues,
+  toHex,
+  UsageError,
+} from '@vitrine/documents';
+import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindings.ts';
+import { limitsOf } from './limits.ts';
+import type { AppraisalPolicy } from './policy.ts';
+import type { AttestationResult, Check, Claims } from './result.ts';
+import { INTEL_ANCHORS, type TrustAnchor } from './tdx/anchors.ts';
+import { isTdxQuote, type TdxOutcome, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
+import { decide, type Root } from './verdict.ts';
+import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts';
+
+/** A bundle with its documents, or hardware evidence alone, whose format is detected. */
+export type Evidence =
+  | { readonly kind: 'bundle'; readonly bundle: EvidenceBundle }
+  | { readonly kind: 'raw'; readonly bytes: Uint8Array<ArrayBuffer> };
+
+/** The machine whose endorsements are wanted. Unauthenticated: it only chooses what to fetch. */
+export interface PlatformHint {
+  readonly technology: 'tdx';
+  /** Family, model, stepping, platform and custom SKU: 6 bytes, hexadecimal. */
+  readonly fmspc: string;
+  readonly ca: 'platform' | 'processor';
+}
+
+/** Brings endorsements for a machine. A rejection means that they could not be had. */
+export type EndorsementFetcher = (platform: PlatformHint) => Promise<DcapCollateral>;
+
+export interface VerifyOptions {
+  /** What is accepted; see `presets` and `parsePolicy`. */
+  readonly policy: AppraisalPolicy;
+  /** The time to judge for. */
+  readonly now: Date;
+  /** Endorsements that the caller has; those in the bundle are used too. */
+  readonly endorsements: readonly DcapCollateral[];
+  readonly referenceValues?: ReferenceValues;
+  /** Roots of simulators that the user allows. Evidence under them is `simulated` at best. */
+  readonly simulatorAnchors: readonly TrustAnchor[];
+  /** What the caller saw on its own connection; absent when the evidence comes from a file. */
+  readonly channel?: ExpectedChannel;
+  /** Asked only when no given endorsement is for this machine; absent means offline. */
+  readonly fetchEndorsements?: EndorsementFetcher;
+}
+
+/**
+ * Verifies evidence against a policy.
+ *
+ * @returns An AttestationResult for every verdict; it is the caller's to act on, see `requireVerified`.
+ * @throws MalformedEvidenceError when the input cannot be read as evidence.
+ * @throws UsageError when a channel is expected of evidence that cannot name one.
+ */
+export async function verify(evidence: Evidence, options: VerifyOptions): Promise<AttestationResult> {
+  const bundle = evidence.kind === 'bundle' ? evidence.bundle : undefined;
+  if (bundle === undefined && options.channel !== undefined) {
+    throw new UsageError('verify.raw-channel', 'raw hardware evidence cannot be bound to a connection: pass a bundle');
+  }
+  const quote = evidence.kind === 'bundle' ? quoteOf(evidence.bundle) : evidence.bytes;
+  if (!isTdxQuote(quote)) {
+    throw new MalformedEvidenceError(
+      'evidence.format',
+      'neither an evidence bundle nor hardware evidence of a kind that this release knows: Intel TDX quote',
+    );
+  }
+  const { collateral, outcome } = await authenticateHardware(quote, bundle, options);
+  const root = rootOf(outcome);
+  const common = await appraiseCommon(outcome, bundle, options);
+  const checks = [...outcome.checks, ...common.checks];
+  const scope =
+    options.policy.workload.code === 'any' && options.policy.workload.reference === 'any'
+      ? 'hardware'
+      : options.channel === undefined
+        ? 'recorded'
+        : 'live';
+  return {
+    type: 'vitrine/attestation-result/v1',
+    ...decide(checks, root),
+    scope,
+    checks,
+    ...(common.claims === undefined ? {} : { claims: common.claims }),
+    unverified: outcome.unverified,
+    limits: limitsOf({ root, scope, policy: options.policy, checks, claims: common.claims }),
+    digests: {
+      evidence:
+        bundle === undefined
+          ? toHex(await digest('SHA-384', quote))
+          : await documentDigest({
+              hardware: toHex(quote),
+              manifest: bundle.manifest,
+              boot: bundle.boot,
+              ...(bundle.channel === undefined ? {} : { channel: bundle.channel }),
+            }),
+      policy: await documentDigest(options.policy),
+      endorsements: collateral.length === 0 ? null : toHex(await digest('SHA-384', canonicalBytes(collateral))),
+      referenceValues: options.referenceValues === undefined ? null : await documentDigest(options.referenceValues),
+    },
+    time: options.now.toISOString(),
+  };
+}
+
+function quoteOf(bundle: EvidenceBundle): Uint8Array<ArrayBuffer> {
+  if (bundle.hardware.technology === 'tdx') return bundle.hardware.bytes;
+  throw new MalformedEvidenceError(
+    'evidence.format',
+    `unknown technology ${JSON.stringify(bundle.hardware.technology)}; this release verifies: tdx`,
+  );
+}
+
+/** Verifies with what is at hand; only where nothing at hand is for this machine are endorsements fetched. */
+async function authenticateHardware(
+  quote: Uint8Array<ArrayBuffer>,
+  bundle: EvidenceBundle | undefined,
+  options: VerifyOptions,
+): Promise<{ readonly collateral: readonly DcapCollateral[]; readonly outcome: TdxOutcome }> {
+  const given = [...options.endorsements, ...(bundle?.endorsements?.dcap ?? [])];
+  const judge = (collateral: readonly DcapCollateral[]): Promise<TdxOutcome> =>
+    verifyTdx(quote, {
+      collateral,
+      // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
+      anchors: [...INTEL_ANCHORS, ...options.simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }))],
+      policy: options.policy.tdx,
+      now: options.now,
+    });
+  const outcome = await judge(given);
+  const missing = outcome.checks.some((check) => check.id === 'tdx.tcb-info' && check.status === 'unavailable');
+  if (!missing || options.fetchEndorsements === undefined || outcome.anchor === undefined || outcome.anchor.simulator) {
+    return { collateral: given, outcome };
+  }
+  try {
+    const { fmspc, ca } = tdxPlatform(quote);
+    const fetched = await options.fetchEndorsements({ technology: 'tdx', fmspc, ca });
+    const collateral = [...given, fetched];
+    return { collateral, outcome: await judge(collateral) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const checks = outcome.checks.map((check) =>
+      check.id === 'tdx.tcb-status' ? { ...check, message: `${check.message} Fetching them failed: ${reason}` } : check,
+    );
+    return { collateral: given, outcome: { ...outcome, checks } };
+  }
+}
+
+function rootOf(outcome: TdxOutcome): Root {
+  if (outcome.anchor !== undefined) return outcome.anchor.simulator ? 'simulator' : 'vendor';
+  return outcome.simulatorMarker ? 'simulator-not-allowed' : 'none';
+}
+
+async function appraiseCommon(
+  outcome: TdxOutcome,
+  bundle: EvidenceBundle | undefined,
+  options: VerifyOptions,
+): Promise<{ readonly checks: readonly Check[]; readonly claims: Claims | undefined }> {
+  const { workload } = options.policy;
+  const { claims, anchor } = outcome;
+  if (claims === undefined || anchor === undefined) {
+    const ids = [...WORKLOAD_CHECKS, ...BINDING_CHECKS, 'provenance.source'];
+    return {
+      claims: undefined,
+      checks: ids.map((id) => ({
+        id,
+        status: 'unavailable',
+        message: 'Not evaluated: the hardware evidence is not authenticated.',
+      })),
+    };
+  }
+  const workloadChecks = [
+    appraiseReference(workload, claims, bundle?.boot, options.referenceValues),
+    await appraiseCode(workload, claims, bundle, anchor),
+  ];
+  const bindings =
+    bundle === undefined
+      ? rawBindings(workload.code === 'any')
+      : await appraiseBindings(bundle, claims.reportData, anchor.name, options.channel);
+  const bound = bundle !== undefined && bindings.every((check) => check.status !== 'failed');
+  return {
+    checks: [...workloadChecks, ...bindings, provenance(options.policy)],
+    claims: bound
+      ? {
+          ...claims,
+          manifest: bundle.manifest,
+          manifestDigest: bundle.boot.manifestDigest,
+          tlsSpki: bundle.boot.tlsSpki,
+        }
+      : claims,
+  };
+}
+
+/** A raw quote has no documents: nothing says what its report data commits to. */
+function rawBindings(workloadWaived: boolean): readonly Check[] {
+  return BINDING_CHECKS.map((id) =>
+    workloadWaived || id === 'channel.live'
+      ? { id, status: 'waived', message: 'A raw quote carries no bindings, and the policy does not ask for them.' }
+      : {
+          id,
+          status: 'unavailable',
+          message: 'A raw quote carries no bindings: its report data could commit to anything.',
+        },
+  );
+}
+
+function provenance(policy: AppraisalPolicy): Check {
+  const id = 'provenance.source';
+  return policy.provenance === 'any'
+    ? { id, status: 'waived', message: 'The policy does not ask which source the code was built from.' }
+    : {
+        id,
+        status: 'unavailable',
+        message: 'The policy demands a signed statement of the source, and this release cannot check one.',
+      };
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import type { BootBinding, EvidenceBundle, Manifest, ReferenceValues } from '@vitrine/documents';
+import { expect } from 'vitest';
+import { promise } from '../../../test/promises.ts';
+import { appraiseCode, appraiseReference } from './workload.ts';
+
+const zero = '00'.repeat(48);
+const digestHex = 'ab'.repeat(48);
+const rtmr3 = createHash('sha384')
+  .update(Buffer.concat([Buffer.alloc(48), Buffer.from(digestHex, 'hex')]))
+  .digest('hex');
+const registers = {
+  mrtd: '01'.repeat(48),
+  rtmr0: '02'.repeat(48),
+  rtmr1: '03'.repeat(48),
+  rtmr2: '04'.repeat(48),
+  rtmr3,
+  mrconfigid: zero,
+  mrowner: zero,
+  mrownerconfig: zero,
+};
+const claims = { technology: 'tdx' as const, registers };
+const boot: BootBinding = {
+  type: 'vitrine/boot-binding/v1',
+  manifestDigest: digestHex,
+  manifestNumber: 1,
+  tlsSpki: 'b'.repeat(64),
+  sandbox: 'none',
+  nonce: 'A'.repeat(43),
+};
+const { mrtd, rtmr0, rtmr1, rtmr2 } = registers;
+const entry = {
+  technology: 'tdx' as const,
+  shape: 'simulator',
+  registers: { mrtd, rtmr0, rtmr1, rtmr2, rtmr3 },
+  computedBy: 'somebody',
+  manifestDigest: digestHex,
+};
+const reference: ReferenceValues = { type: 'vitrine/reference-values/v1', release: '0.1.0', entries: [entry] };
+const required = { code: 'required', reference: 'required' } as const;
+
+promise('P3', 'registers and manifest that equal the reference values pass', () => {
+  expect(appraiseReference(required, claims, boot, reference)).toMatchObject({
+    id: 'workload.reference',
+    status: 'passed',
+    anchor: 'somebody',
+  });
+});
+
+promise('P7', 'without reference values there is nothing to compare with: unavailable, never passed', () => {
+  expect(appraiseReference(required, claims, boot, undefined).status).toBe('unavailable');
+});
+
+promise('P7', 'a policy that accepts any workload shows as waived', () => {
+  expect(appraiseReference({ code: 'any', reference: 'any' }, claims, boot, undefined).status).toBe('waived');
+});
+
+for (const name of ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'] as const) {
+  promise('P3', `a change of ${name} alone fails and is named`, () => {
+    const changed = { ...claims, registers: { ...registers, [name]: `ff${registers[name].slice(2)}` } };
+    const check = appraiseReference(required, changed, boot, reference);
+    expect(check.status).toBe('failed');
+    expect(check.message).toContain(name);
+  });
+}
+
+promise('P3', 'another manifest fails even where the registers say nothing', () => {
+  const check = appraiseReference(required, claims, { ...boot, manifestDigest: 'cd'.repeat(48) }, reference);
+  expect(check).toMatchObject({ status: 'failed', expected: digestHex, actual: 'cd'.repeat(48) });
+  expect(check.message).toMatch(/manifest/);
+});
+
+promise('P3', 'one entry of several suffices, and the closest one explains a failure', () => {
+  const other = { ...entry, registers: { ...entry.registers, mrtd: 'ee'.repeat(48) } };
+  expect(appraiseReference(required, claims, boot, { ...reference, entries: [other, entry] }).status).toBe('passed');
+  const nearly = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
+  expect(appraiseReference(required, claims, boot, { ...reference, entries: [other, nearly] }).message).toContain(
+    'rtmr2',
+  );
+});
+
+const manifest = (source: Manifest['server']['source']): Manifest => ({
+  type: 'vitrine/manifest/v1',
+  number: 1,
+  name: 'demo',
+  server: { source, args: [], environment: {}, transport: 'stdio' },
+  sandbox: 'none',
+  runtime: { vitrine: '0.1.0', node: '24.21.0' },
+});
+const bundleOf = (source: Manifest['server']['source']): EvidenceBundle => ({
+  hardware: { technology: 'tdx', bytes: new Uint8Array() },
+  manifest: manifest(source),
+  boot,
+});
+const measured = bundleOf({ kind: 'path', tree: 'ab'.repeat(48), entry: 'server.js' });
+const bare = bundleOf({ kind: 'command', command: 'python3' });
+const vendor = { name: 'intel-sgx-root', simulator: false };
+const simulator = { name: 'simulator', simulator: true };
+
+promise('P3', 'a manifest that was measured at launch is anchored in hardware', async () => {
+  expect(await appraiseCode(required, claims, measured, vendor)).toMatchObject({
+    status: 'passed',
+    anchor: 'hardware',
+  });
+});
+
+promise('P3', 'a manifest that only the enclave asserts fails', async () => {
+  const unmeasured = { ...claims, registers: { ...registers, rtmr3: zero } };
+  expect(await appraiseCode(required, unmeasured, measured, vendor)).toMatchObject({
+    status: 'failed',
+    anchor: 'self-asserted',
+  });
+});
+
+promise('P3', 'a bare command is refused on hardware and shown as not measured in the simulator', async () => {
+  expect((await appraiseCode(required, claims, bare, vendor)).status).toBe('failed');
+  const check = await appraiseCode(required, claims, bare, simulator);
+  expect(check.status).toBe('waived');
+  expect(check.message).toContain('not measured');
+});
+
+promise('P7', 'a raw quote cannot show any code', async () => {
+  expect((await appraiseCode(required, claims, undefined, vendor)).status).toBe('unavailable');
+});

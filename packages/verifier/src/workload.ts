@@ -1,0 +1,157 @@
+/**
+ * Appraisal of the workload: are the registers those of a known release, and does every link from
+ * firmware to manifest have an anchor?
+ *
+ * @module
+ */
+import {
+  type BootBinding,
+  concatBytes,
+  digest,
+  type EvidenceBundle,
+  fromHex,
+  type ReferenceEntry,
+  type ReferenceValues,
+  toHex,
+} from '@vitrine/documents';
+import type { AppraisalPolicy } from './policy.ts';
+import type { Check, Claims } from './result.ts';
+
+export const WORKLOAD_CHECKS = ['workload.reference', 'workload.code'] as const;
+
+/** Registers that must be zero in the evidence unless the reference values name them. */
+const ZERO_UNLESS_NAMED = ['mrconfigid', 'mrowner', 'mrownerconfig'] as const;
+const ZERO_REGISTER = '00'.repeat(48);
+
+type HardwareClaims = Pick<Claims, 'technology' | 'registers'>;
+
+/** Compares registers, and the manifest where there is one, with the reference values. */
+export function appraiseReference(
+  policy: AppraisalPolicy['workload'],
+  claims: HardwareClaims,
+  boot: BootBinding | undefined,
+  reference: ReferenceValues | undefined,
+): Check {
+  const id = 'workload.reference';
+  if (policy.reference === 'any') return { id, status: 'waived', message: 'The policy accepts any workload.' };
+  if (reference === undefined) {
+    return {
+      id,
+      status: 'unavailable',
+      message:
+        'Nothing to compare the code with: give reference values with --reference FILE, or pin the server with `vitrine add`.',
+    };
+  }
+  const entries = reference.entries.filter((entry) => entry.technology === claims.technology);
+  if (entries.length === 0) {
+    return {
+      id,
+      status: 'failed',
+      expected: reference.entries.map((entry) => entry.technology).join(', '),
+      actual: claims.technology,
+      message: 'The reference values are for another technology.',
+    };
+  }
+  const differences = entries.map((entry) => difference(entry, claims, boot));
+  const match = differences.indexOf(undefined);
+  if (match >= 0) {
+    const entry = entries[match] as ReferenceEntry;
+    return {
+      id,
+      status: 'passed',
+      anchor: entry.computedBy,
+      message: `Registers and manifest are those of release ${reference.release} (${entry.shape}), computed by ${entry.computedBy}.`,
+    };
+  }
+  // With several entries the closest one explains best: the one that differs latest in the chain.
+  const closest = differences.reduce((best, one) => ((one?.rank ?? -1) > (best?.rank ?? -1) ? one : best), undefined);
+  return {
+    id,
+    status: 'failed',
+    expected: closest?.expected ?? '',
+    actual: closest?.actual ?? '',
+    message: closest?.message ?? 'The registers are not those of the reference values.',
+  };
+}
+
+interface Difference {
+  readonly rank: number;
+  readonly expected: string;
+  readonly actual: string;
+  readonly message: string;
+}
+
+function difference(
+  entry: ReferenceEntry,
+  claims: HardwareClaims,
+  boot: BootBinding | undefined,
+): Difference | undefined {
+  const expectedRegisters: Readonly<Record<string, string | undefined>> = entry.registers;
+  const names = ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', ...ZERO_UNLESS_NAMED, 'rtmr3'];
+  for (const [rank, name] of names.entries()) {
+    if (name === 'rtmr3' && boot !== undefined && boot.manifestDigest !== entry.manifestDigest) {
+      return {
+        rank,
+        expected: entry.manifestDigest,
+        actual: boot.manifestDigest,
+        message: 'The manifest is not the expected one: code or configuration has changed.',
+      };
+    }
+    const expected = expectedRegisters[name] ?? ZERO_REGISTER;
+    const actual = claims.registers[name] ?? '';
+    if (actual !== expected) return { rank, expected, actual, message: `Register ${name} is not the expected one.` };
+  }
+  return undefined;
+}
+
+/** Names the anchor of each link, firmware → kernel → root file system → enclave → manifest → server code. */
+export async function appraiseCode(
+  policy: AppraisalPolicy['workload'],
+  claims: HardwareClaims,
+  bundle: EvidenceBundle | undefined,
+  anchor: { readonly name: string; readonly simulator: boolean },
+): Promise<Check> {
+  const id = 'workload.code';
+  if (policy.code === 'any') return { id, status: 'waived', message: 'The policy accepts any code.' };
+  if (bundle === undefined)
+    return {
+      id,
+      status: 'unavailable',
+      message: 'A raw quote carries no manifest, so nothing says what its registers stand for.',
+    };
+  const measured = anchor.simulator ? 'simulator' : 'hardware';
+  const expected = await extend(ZERO_REGISTER, bundle.boot.manifestDigest);
+  const actual = claims.registers['rtmr3'] ?? '';
+  if (actual !== expected) {
+    return {
+      id,
+      status: 'failed',
+      anchor: 'self-asserted',
+      expected,
+      actual,
+      message: 'The manifest was not measured into RTMR3 at launch: only the enclave itself asserts it.',
+    };
+  }
+  const chain = `firmware, kernel, root file system, enclave and manifest: ${measured}`;
+  if (bundle.manifest.server.source.kind !== 'command')
+    return { id, status: 'passed', anchor: measured, message: `${chain}; server code: tree digest in the manifest.` };
+  const unmeasured = 'server code: not measured, the manifest has only its command line';
+  return anchor.simulator
+    ? { id, status: 'waived', anchor: measured, message: `${chain}; ${unmeasured} (possible in the simulator only).` }
+    : {
+        id,
+        status: 'failed',
+        anchor: measured,
+        expected: 'a measured source',
+        actual: 'command',
+        message: `${chain}; ${unmeasured}.`,
+      };
+}
+
+/** SHA-384(register ‖ digest), as TDX extends a run-time register. */
+async function extend(registerHex: string, digestHex: string): Promise<string> {
+  const register = fromHex(registerHex);
+  const value = fromHex(digestHex);
+  if (register === undefined || value === undefined) throw new TypeError('registers and digests are hexadecimal');
+  return toHex(await digest('SHA-384', concatBytes(register, value)));
+}
