@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { MalformedEvidenceError, UsageError, VitrineError } from '@vitrine/documents';
+import { VitrineError } from '@vitrine/documents';
+import type { AttestationResult } from '@vitrine/verifier';
 
 export const EXIT = {
   done: 0,
@@ -15,27 +16,23 @@ export const EXIT = {
   serverFailed: 6,
 } as const;
 
-/** Errors that carry a code of their own but belong to no class of `documents`. Prefixes of `code`. */
-const BY_CODE: readonly (readonly [prefix: string, exit: number])[] = [
-  ['verification.undetermined', EXIT.notChecked],
-  ['verification.simulated', EXIT.simulated],
-  ['verification.', EXIT.notVerified],
-  ['endorsements.', EXIT.notChecked],
-  ['attest.malformed', EXIT.notVerified],
-  ['attest.', EXIT.notChecked],
-  ['channel.', EXIT.notVerified],
-  ['pin.', EXIT.notVerified],
-  ['lock.mismatch', EXIT.notVerified],
-  ['source.unavailable', EXIT.notChecked],
-  ['server.failed', EXIT.serverFailed],
-];
+/** By class name, so that nothing has to be loaded only to find out that it was not the reason. */
+const BY_CLASS: Readonly<Record<string, number>> = {
+  UsageError: EXIT.usage,
+  MalformedEvidenceError: EXIT.notVerified,
+  VerificationError: EXIT.notVerified,
+  EndorsementUnavailableError: EXIT.notChecked,
+  RefusedError: EXIT.notVerified,
+  UnreachableError: EXIT.notChecked,
+  LockMismatchError: EXIT.notVerified,
+  SourceUnavailableError: EXIT.notChecked,
+  ServerFailedError: EXIT.serverFailed,
+};
 
 /** The exit code for an error; anything that Vitrine did not raise on purpose is an internal error. */
 export function exitCodeOfError(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof MalformedEvidenceError) return EXIT.notVerified;
-  if (error instanceof VitrineError) {
-    return BY_CODE.find(([prefix]) => error.code.startsWith(prefix))?.[1] ?? EXIT.internal;
-  }
-  return EXIT.internal;
+  if (!(error instanceof VitrineError)) return EXIT.internal;
+  const { result } = error as { readonly result?: AttestationResult };
+  if (result?.verdict === 'simulated') return EXIT.simulated;
+  return BY_CLASS[error.name] ?? EXIT.internal;
 }

@@ -44,7 +44,8 @@ export function readInput(file: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function readText(file: string): string {
+/** Reads a file of UTF-8 text. */
+export function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readInput(file));
   } catch (cause) {
@@ -53,16 +54,20 @@ function readText(file: string): string {
   }
 }
 
-/** A bundle where the file begins like JSON, else raw hardware evidence. */
-export function readEvidence(file: string): Evidence {
-  const bytes = readInput(file);
-  if (bytes.length === 0) throw new MalformedEvidenceError('evidence.format', `${file} is empty`);
+/** Whether an argument is meant as a URL, of whatever scheme, and not as a file. */
+export function isUrl(argument: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(argument);
+}
+
+/** A bundle where the input begins like JSON, else raw hardware evidence. */
+export function readEvidence(bytes: Uint8Array<ArrayBuffer>, name: string): Evidence {
+  if (bytes.length === 0) throw new MalformedEvidenceError('evidence.format', `${name} is empty`);
   if (bytes[0] !== 0x7b) return { kind: 'raw', bytes };
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new MalformedEvidenceError('bundle.format', `${file} begins like a bundle but is not UTF-8`, { cause });
+    throw new MalformedEvidenceError('bundle.format', `${name} begins like a bundle but is not UTF-8`, { cause });
   }
   // An editor's or a shell's newline at the end is not part of the bundle.
   return { kind: 'bundle', bundle: parseEvidenceBundle(text.trimEnd()) };

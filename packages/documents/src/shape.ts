@@ -27,7 +27,7 @@ export interface Shape<T> {
 
 export type Infer<S> = S extends Shape<infer T> ? T : never;
 
-interface Optional<T> {
+export interface Optional<T> {
   readonly optional: Shape<T>;
 }
 
@@ -220,7 +220,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
   }));
   const best = scored.sort((left, right) => left.distance - right.distance)[0];
-  return best !== undefined && best.distance <= Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3)) ? best.candidate : undefined;
+  return best !== undefined && best.distance <= Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3))
+    ? best.candidate
+    : undefined;
 }
 
 /** `path` as people write it: `server.args[2]`. */

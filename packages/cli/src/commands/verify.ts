@@ -17,18 +17,21 @@ import {
   exitCodeOf,
   intelPcs,
   malformedResult,
+  simulatorAnchor,
   type TrustAnchor,
-  type VerifyOptions,
   verify as verifyEvidence,
 } from '@vitrine/verifier';
-import { type Command, onlyPositional, parseArguments } from '../command.ts';
+import { type Arguments, type Command, onlyPositional, parseArguments } from '../command.ts';
+import { userHome } from '../home.ts';
 import {
+  isUrl,
   type NamedPolicy,
   readEndorsements,
   readEvidence,
   readInput,
   readPolicy,
   readReferenceValues,
+  readText,
 } from '../inputs.ts';
 import { terminalOf } from '../terminal.ts';
 import { transcript } from '../transcript.ts';
@@ -77,53 +80,136 @@ const OPTIONS = {
 
 export const verify: Command = { name: 'verify', summary: 'Check a URL, a saved bundle or a raw quote', help, run };
 
-interface Request {
-  readonly subject: string;
-  readonly policy: NamedPolicy;
-  readonly options: VerifyOptions;
-  readonly allowSimulator: boolean;
-  readonly simulatorRoot: string | undefined;
-  /** Filled by the fetcher, so that a saved bundle verifies offline later. */
-  readonly fetched: DcapCollateral[];
+/** For all requests to Intel together. */
+const FETCH_TIMEOUT_MS = 10_000;
+/** For the handshake and the attestation of a live server. */
+const ATTEST_TIMEOUT_MS = 15_000;
+
+interface Judged {
+  readonly result: AttestationResult;
+  readonly bundle: EvidenceBundle | undefined;
 }
+
+type Values = Arguments<typeof OPTIONS>['values'];
 
 async function run(args: readonly string[]): Promise<number> {
   const { values, positionals, rest } = parseArguments(args, OPTIONS);
   if (rest !== undefined) throw new UsageError('usage.extra', 'nothing may stand after "--" here');
   const subject = onlyPositional(positionals, 'a URL, a bundle or a quote');
-  const isUrl = /^[a-z][a-z0-9+.-]*:\/\//i.test(subject);
-  if (values.save !== undefined && !isUrl)
+  const live = isUrl(subject);
+  if (values.save !== undefined && !live)
     throw new UsageError('usage.save', '--save keeps the evidence of a URL; this is a file already');
-  if (values.at !== undefined && isUrl)
+  if (values.at !== undefined && live)
     throw new UsageError('usage.at', '--at is for evidence from a file: a live connection is judged for now');
 
-  const fetched: DcapCollateral[] = [];
   const policy = readPolicy(values.policy, values.preset);
-  const options: VerifyOptions = {
-    policy: policy.policy,
-    now: values.at === undefined ? new Date() : parseTime(values.at),
-    endorsements: readEndorsementsOrNone(values.endorsements),
-    simulatorAnchors: [],
-    ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
-    ...(values.offline === true
-      ? {}
-      : { fetchEndorsements: keeping(intelPcs({ fetch: globalThis.fetch, timeoutMs: 10_000 }), fetched) }),
-  };
-  const request: Request = {
-    subject,
-    policy,
-    options,
-    allowSimulator: values['allow-simulator'] === true,
-    simulatorRoot: values['simulator-root'],
-    fetched,
-  };
+  const fetched: DcapCollateral[] = [];
+  const fetcher =
+    values.offline === true
+      ? undefined
+      : keeping(intelPcs({ fetch: globalThis.fetch, timeoutMs: FETCH_TIMEOUT_MS }), fetched);
+  const { result, bundle } = live
+    ? await verifyLive(subject, policy, values, fetcher)
+    : await verifyFile(subject, policy, values, fetcher);
 
-  const { result, bundle } = isUrl ? await verifyLive(request) : await verifyFile(request);
   if (values.save !== undefined && bundle !== undefined) save(values.save, bundle, fetched);
   if (values.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else process.stdout.write(transcript(result, subject, policy.name, terminalOf(process.stdout)));
-  if (result.verdict === 'simulated' && result.decidedBy !== null && !request.allowSimulator) {
-    process.stderr.write('vitrine: this is a simulator; --allow-simulator accepts your own on a loopback address\n');
+  const allowSimulated = values['allow-simulator'] === true || values['simulator-root'] !== undefined;
+  if (result.verdict === 'simulated' && !allowSimulated) {
+    process.stderr.write('vitrine: this is a simulator; --allow-simulator accepts your own, at a loopback address\n');
   }
-  return exitCodeOf(result, { allowSimulated: request.allowSimulator || request.simulatorRoot !== undefined });
+  return exitCodeOf(result, { allowSimulated });
+}
+
+async function verifyLive(
+  url: string,
+  policy: NamedPolicy,
+  values: Values,
+  fetcher: EndorsementFetcher | undefined,
+): Promise<Judged> {
+  // The client brings TLS and HTTP code that a file does not need.
+  const { resolveTrust, verifyUrl } = await import('@vitrine/client');
+  const trust = await resolveTrust(url, {
+    home: userHome(),
+    purpose: 'look',
+    endorsements: readEndorsements(values.endorsements ?? []),
+    ...(values.policy === undefined && values.preset === undefined ? {} : { policy: policy.policy }),
+    ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
+    ...(values['allow-simulator'] === true ? { allowSimulator: true } : {}),
+    ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
+    ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
+  });
+  return verifyUrl(trust, { now: () => new Date(), timeLimitMs: ATTEST_TIMEOUT_MS });
+}
+
+async function verifyFile(
+  file: string,
+  policy: NamedPolicy,
+  values: Values,
+  fetcher: EndorsementFetcher | undefined,
+): Promise<Judged> {
+  const now = values.at === undefined ? new Date() : parseTime(values.at);
+  const referenceValues = values.reference === undefined ? undefined : readReferenceValues(values.reference);
+  const simulatorAnchors = await simulatorRoots(values);
+  const input = readInput(file);
+  try {
+    const evidence = readEvidence(input, file);
+    const result = await verifyEvidence(evidence, {
+      policy: policy.policy,
+      now,
+      endorsements: readEndorsements(values.endorsements ?? []),
+      simulatorAnchors,
+      ...(referenceValues === undefined ? {} : { referenceValues }),
+      ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
+    });
+    return { result, bundle: evidence.kind === 'bundle' ? evidence.bundle : undefined };
+  } catch (error) {
+    // What cannot be read is a verdict, too: rejected, by the check that could not read it.
+    if (!(error instanceof MalformedEvidenceError)) throw error;
+    return { result: await malformedResult(error, input, policy.policy, now), bundle: undefined };
+  }
+}
+
+/** A file names no address, so the user's own simulator is taken at the user's word. */
+async function simulatorRoots(values: Values): Promise<readonly TrustAnchor[]> {
+  const given = values['simulator-root'];
+  if (given !== undefined) return [simulatorAnchor(readText(given), given)];
+  if (values['allow-simulator'] !== true) return [];
+  const { simulatorRootFile } = await import('@vitrine/client');
+  const file = simulatorRootFile(userHome());
+  return [simulatorAnchor(readText(file), file)];
+}
+
+function keeping(fetcher: EndorsementFetcher, kept: DcapCollateral[]): EndorsementFetcher {
+  return async (platform) => {
+    const collateral = await fetcher(platform);
+    kept.push(collateral);
+    return collateral;
+  };
+}
+
+function save(file: string, bundle: EvidenceBundle, fetched: readonly DcapCollateral[]): void {
+  const dcap = [...(bundle.endorsements?.dcap ?? []), ...fetched];
+  const whole: EvidenceBundle =
+    dcap.length === 0 ? bundle : { ...bundle, endorsements: { type: 'vitrine/endorsements/v1', dcap } };
+  try {
+    writeFileSync(file, `${formatEvidenceBundle(whole)}\n`);
+  } catch (cause) {
+    throw new UsageError(
+      'output.unwritable',
+      `cannot write ${file}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function parseTime(text: string): Date {
+  const time = new Date(text);
+  if (/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(time.getTime()))
+    return time;
+  throw new UsageError(
+    'usage.at',
+    `--at: expected an RFC 3339 time such as 2026-02-18T14:04:40Z, found ${JSON.stringify(text)}`,
+  );
 }

@@ -1,0 +1,127 @@
+/**
+ * The only way to get evidence inside the enclave, with one typed request per purpose.
+ *
+ * Every report data is computed here from named fields, so no caller can have bytes of its own
+ * choice quoted, and nobody can have a channel to a foreign key attested. It does no network I/O
+ * and judges nothing: that is the relying party's work.
+ *
+ * @module
+ */
+import {
+  type BootBinding,
+  type ChannelBinding,
+  documentDigest,
+  type EvidenceBundle,
+  type Manifest,
+  manifestDigest,
+  reportData,
+  sameBytes,
+  toBase64Url,
+  toHex,
+  UsageError,
+  VitrineError,
+} from '@vitrine/documents';
+import type { QuoteSource } from './quote-source.ts';
+
+/** One TLS connection that a client wants attested. */
+export interface ChannelRequest {
+  /** The client's challenge, 32 bytes. */
+  readonly nonce: Uint8Array;
+  /** RFC 9266 `tls-exporter` of the connection, 32 bytes. */
+  readonly exporter: Uint8Array;
+  /** SHA-256 of the DER SubjectPublicKeyInfo of the leaf certificate on the connection, 32 bytes. */
+  readonly leafSpki: Uint8Array;
+}
+
+export interface EvidenceService {
+  /** What holds from boot to shutdown. Frozen. */
+  readonly bootBinding: BootBinding;
+  /** Evidence for the boot binding alone; it is not about a connection. */
+  boot(): Promise<EvidenceBundle>;
+  /**
+   * Evidence for one connection to this enclave.
+   *
+   * @throws UsageError (`attester.length`, `attester.foreign-key`) without asking the hardware.
+   */
+  channel(request: ChannelRequest): Promise<EvidenceBundle>;
+}
+
+export interface EvidenceServiceOptions {
+  readonly source: QuoteSource;
+  /** What runs. It is copied: later changes by the caller have no effect. */
+  readonly manifest: Manifest;
+  /** SHA-256 of the DER SubjectPublicKeyInfo of the enclave's TLS key, 32 bytes. */
+  readonly tlsSpki: Uint8Array;
+  /** The sandbox that the server really got. */
+  readonly sandbox: BootBinding['sandbox'];
+  /** Cryptographically secure randomness. */
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
+/** Makes the boot binding, once, and the service that speaks for it. */
+export async function createEvidenceService(options: EvidenceServiceOptions): Promise<EvidenceService> {
+  const { source } = options;
+  const manifest = deepFreeze(structuredClone(options.manifest));
+  const bootBinding: BootBinding = Object.freeze({
+    type: 'vitrine/boot-binding/v1',
+    manifestDigest: await manifestDigest(manifest),
+    manifestNumber: manifest.number,
+    tlsSpki: toHex(exactly(32, options.tlsSpki, 'tlsSpki')),
+    sandbox: options.sandbox,
+    nonce: toBase64Url(exactly(32, options.randomBytes(32), 'the boot nonce')),
+  });
+  const tlsSpki = Uint8Array.from(options.tlsSpki);
+  const bootDigest = await documentDigest(bootBinding);
+
+  const collect = async (binding: BootBinding | ChannelBinding): Promise<EvidenceBundle> => {
+    const bytes = await source.quote(await reportData(binding));
+    if (bytes.length === 0) throw new VitrineError('attester.no-evidence', `${source.technology} returned no evidence`);
+    const endorsements = await source.endorsements();
+    return {
+      hardware: { technology: source.technology, bytes },
+      manifest,
+      boot: bootBinding,
+      ...(binding.type === 'vitrine/channel-binding/v1' ? { channel: binding } : {}),
+      ...(endorsements === undefined ? {} : { endorsements }),
+    };
+  };
+
+  return Object.freeze({
+    bootBinding,
+    boot: () => collect(bootBinding),
+    channel: async (request: ChannelRequest) => {
+      const leafSpki = exactly(32, request.leafSpki, 'leafSpki');
+      if (!sameBytes(leafSpki, tlsSpki)) {
+        throw new UsageError(
+          'attester.foreign-key',
+          `the connection's leaf key ${toHex(leafSpki)} is not the key ${toHex(tlsSpki)} that was bound at boot; only connections under that key can be attested`,
+        );
+      }
+      return collect(
+        Object.freeze({
+          type: 'vitrine/channel-binding/v1',
+          nonce: toBase64Url(exactly(32, request.nonce, 'nonce')),
+          exporter: toBase64Url(exactly(32, request.exporter, 'exporter')),
+          role: 'server',
+          leafSpki: toHex(leafSpki),
+          bootBinding: bootDigest,
+        }),
+      );
+    },
+  });
+}
+
+function exactly(length: number, bytes: Uint8Array, what: string): Uint8Array {
+  if (bytes.length !== length) {
+    throw new UsageError('attester.length', `${what} must be exactly ${length} bytes, found ${bytes.length}`);
+  }
+  return bytes;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const member of Object.values(value)) deepFreeze(member);
+    Object.freeze(value);
+  }
+  return value;
+}

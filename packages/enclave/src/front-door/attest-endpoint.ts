@@ -1,0 +1,118 @@
+/**
+ * `POST /.well-known/vitrine/attest`: evidence for the very connection that asks, version 1 of the attested
+ * channel. The client sends nothing but a nonce; everything else that the evidence binds is taken from
+ * this side of the connection, so nobody can have chosen bytes attested.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { EvidenceService } from '@vitrine/attester';
+import { base64Url, formatEvidenceBundle, fromBase64Url, object, parseStrictJson } from '@vitrine/documents';
+import type { Admit } from './admission.ts';
+import { type Refusal, sendJson, sendRefusal } from './responses.ts';
+
+export const ATTEST_PATH = '/.well-known/vitrine/attest';
+
+/** RFC 9266. */
+const EXPORTER_LABEL = 'EXPORTER-Channel-Binding';
+const MAX_BODY_BYTES = 1024;
+
+const requestShape = object({ nonce: base64Url(32) });
+
+export interface AttestOptions {
+  readonly evidence: Pick<EvidenceService, 'channel'>;
+  /** SHA-256 of the SubjectPublicKeyInfo of the certificate that this server presents. */
+  readonly leafSpki: Uint8Array;
+  readonly admit: Admit;
+}
+
+/** Serves one request. Never rejects. */
+export async function attest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: AttestOptions,
+): Promise<void> {
+  const outcome = await answer(request, options).catch(() => FAILED);
+  if (typeof outcome === 'string') sendJson(response, 200, outcome);
+  else sendRefusal(request, response, outcome);
+}
+
+const FAILED: Refusal = {
+  status: 500,
+  code: 'attest.failed',
+  message: 'evidence could not be collected; the operator has to look into it',
+};
+
+async function answer(request: IncomingMessage, options: AttestOptions): Promise<string | Refusal> {
+  const early = headRefusal(request);
+  if (early !== undefined) return early;
+  const body = await readBody(request);
+  if (body === undefined) return malformed('the body ended early');
+  const nonce = readNonce(body);
+  if (nonce === undefined)
+    return malformed('the body must be {"nonce": <32 bytes as unpadded base64url>} and nothing else');
+
+  const { socket } = request;
+  if (!(socket instanceof TLSSocket) || socket.getProtocol() !== 'TLSv1.3' || socket.isSessionReused()) {
+    return { status: 400, code: 'attest.channel', message: 'evidence is given over a fresh TLS 1.3 connection only' };
+  }
+  const { remoteAddress } = socket;
+  if (remoteAddress === undefined) return malformed('the connection is gone');
+  const exporter = socket.exportKeyingMaterial(32, EXPORTER_LABEL, Buffer.alloc(0));
+  const outcome = await options.admit(remoteAddress, async () => {
+    if (socket.destroyed) return undefined;
+    return formatEvidenceBundle(await options.evidence.channel({ nonce, exporter, leafSpki: options.leafSpki }));
+  });
+  if (outcome.admitted) return outcome.value ?? malformed('the connection is gone');
+  return {
+    status: 503,
+    code: 'busy',
+    message: 'too many requests for evidence at the moment; try again later',
+    headers: { 'Retry-After': String(outcome.retryAfterSeconds) },
+  };
+}
+
+/** What can be refused before the body is read. */
+function headRefusal(request: IncomingMessage): Refusal | undefined {
+  if (request.method !== 'POST') {
+    return { status: 405, code: 'request.method', message: 'only POST is served here', headers: { Allow: 'POST' } };
+  }
+  const { 'content-type': type, 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  if (type?.toLowerCase() !== 'application/json') {
+    return { status: 415, code: 'request.type', message: 'Content-Type must be application/json' };
+  }
+  if (coding !== undefined || length === undefined || !/^[0-9]+$/.test(length)) {
+    return { status: 411, code: 'request.length', message: 'Content-Length is required, and no Transfer-Encoding' };
+  }
+  if (Number(length) > MAX_BODY_BYTES) {
+    return { status: 413, code: 'request.length', message: `the body may have at most ${MAX_BODY_BYTES} bytes` };
+  }
+  return undefined;
+}
+
+/** The whole body; Node delivers exactly as many bytes as Content-Length said. */
+async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  } catch {
+    return undefined;
+  }
+}
+
+function readNonce(body: Uint8Array): Uint8Array | undefined {
+  try {
+    const parsed = requestShape.parse(
+      parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)),
+    );
+    return parsed.ok ? fromBase64Url(parsed.value.nonce) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function malformed(message: string): Refusal {
+  return { status: 400, code: 'request.malformed', message };
+}
