@@ -8,5 +8,6 @@ export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts'],
     testTimeout: 30_000,
+    reporters: ['default', './test/support/skipped-reporter.ts'],
   },
 });

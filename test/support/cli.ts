@@ -35,6 +35,7 @@ export interface Running {
 }
 
 export interface ReadyLine {
+  readonly type: string;
   readonly url: string;
   readonly manifestDigest: string;
   readonly referenceValues: string;
@@ -48,7 +49,10 @@ export interface Workplace {
   /** Current directory of every command that is run here. */
   readonly directory: string;
   run(args: readonly string[], input?: string): Promise<Finished>;
-  start(args: readonly string[]): Promise<Running>;
+  /** Starts `vitrine run …`; resolves when it is ready. */
+  start(args: readonly string[], listen?: string): Promise<Running>;
+  /** Starts `vitrine run …` as for a person, and resolves with the first screen. */
+  startForPeople(args: readonly string[]): Promise<{ readonly screen: string; stop(): Promise<Finished> }>;
   environment(): NodeJS.ProcessEnv;
   /** Stops what still runs and removes the files. */
   dispose(): Promise<void>;
@@ -57,11 +61,13 @@ export interface Workplace {
 /** A fresh directory and state directory. */
 export function workplace(): Workplace {
   const base = mkdtempSync(join(tmpdir(), 'vitrine-test-'));
-  const running = new Set<Running>();
+  const stops = new Set<() => Promise<Finished>>();
   const environment = (): NodeJS.ProcessEnv => ({
     ...process.env,
     VITRINE_HOME: join(base, 'home'),
     HOME: base,
+    XDG_CONFIG_HOME: join(base, '.config'),
+    APPDATA: join(base, 'AppData'),
     NO_COLOR: '1',
   });
   const launch = (args: readonly string[]): ChildProcess =>
@@ -82,29 +88,26 @@ export function workplace(): Workplace {
       await once(child, 'close');
       return output();
     },
-    async start(args) {
-      const child = launch(args);
+    async startForPeople(args) {
+      const child = launch(['run', '--listen', '127.0.0.1:0', ...args]);
       const output = collect(child);
-      const ready = await readyLine(child, output);
-      const started: Running = {
-        process: child,
-        ready,
-        output,
-        async stop() {
-          running.delete(started);
-          if (child.exitCode === null && child.signalCode === null) {
-            const closed = once(child, 'close');
-            child.kill('SIGINT');
-            await closed;
-          }
-          return output();
-        },
-      };
-      running.add(started);
+      await printed(child, output, 'Ctrl-C stops it.');
+      const started = { screen: output().stdout, stop: () => end(child, output) };
+      stops.add(started.stop);
+      return started;
+    },
+    async start(args, listen = '127.0.0.1:0') {
+      const child = launch(['run', '--listen', listen, '--json', ...args]);
+      const output = collect(child);
+      await printed(child, output, '\n');
+      const ready = JSON.parse(output().stdout) as ReadyLine;
+      if (ready.type !== 'vitrine/running/v1') throw new Error(`vitrine did not start: ${output().stdout}`);
+      const started: Running = { process: child, ready, output, stop: () => end(child, output) };
+      stops.add(started.stop);
       return started;
     },
     async dispose() {
-      await Promise.all([...running].map((one) => one.stop()));
+      await Promise.all([...stops].map((stop) => stop()));
       rmSync(base, { recursive: true, force: true });
     },
   };
@@ -122,16 +125,20 @@ function collect(child: ChildProcess): () => Finished {
   return () => ({ code: child.exitCode, stdout, stderr });
 }
 
-function readyLine(child: ChildProcess, output: () => Finished): Promise<ReadyLine> {
+async function end(child: ChildProcess, output: () => Finished): Promise<Finished> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const closed = once(child, 'close');
+    child.kill('SIGINT');
+    await closed;
+  }
+  return output();
+}
+
+/** Resolves when `text` is on stdout. */
+function printed(child: ChildProcess, output: () => Finished, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     child.stdout?.on('data', () => {
-      const line = output().stdout.split('\n')[0] ?? '';
-      if (!output().stdout.includes('\n')) return;
-      try {
-        resolve(JSON.parse(line) as ReadyLine);
-      } catch {
-        reject(new Error(`expected one JSON line, found: ${line}`));
-      }
+      if (output().stdout.includes(text)) resolve();
     });
     child.on('close', (code) =>
       reject(new Error(`vitrine ended with ${code} before it was ready:\n${output().stderr}${output().stdout}`)),

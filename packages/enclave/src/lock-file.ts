@@ -50,7 +50,7 @@ const shape = object({
 
 export type LockFile = Infer<typeof shape>;
 export type LockEntry = Infer<typeof entryShape>;
-export const lockFileShape: Shape<LockFile> = shape;
+const lockFileShape: Shape<LockFile> = shape;
 
 const EMPTY: LockFile = { type: 'vitrine/lock/v1', servers: {} };
 

@@ -57,12 +57,12 @@ const contradictions: readonly (readonly [RunFlags, string, string])[] = [
   [
     { port: 1 },
     'server: npm:a@1\nlisten: {port: 2}',
-    '--port 1 on the command line contradicts listen.port 2 in vitrine.yaml',
+    'the port of --listen 1 on the command line contradicts listen.port 2 in vitrine.yaml',
   ],
   [
     { host: '::1' },
     'server: npm:a@1\nlisten: {host: 127.0.0.1}',
-    '--host "::1" on the command line contradicts listen.host "127.0.0.1" in vitrine.yaml',
+    'the host of --listen "::1" on the command line contradicts listen.host "127.0.0.1" in vitrine.yaml',
   ],
   [{ name: 'b' }, 'server: npm:a@1\nname: a', '--name "b" on the command line contradicts name "a" in vitrine.yaml'],
   [

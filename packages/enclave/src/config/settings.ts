@@ -40,7 +40,7 @@ export interface Settings {
 }
 
 /** Loopback only: a simulated TEE is for this machine. */
-export const DEFAULT_LISTEN: ListenSettings = { host: '127.0.0.1', port: 8443, publicHosts: [] };
+const DEFAULT_LISTEN: ListenSettings = { host: '127.0.0.1', port: 8443, publicHosts: [] };
 
 /** @throws UsageError with code `config.contradiction` or `config.server`. */
 export function settingsOf(read: ReadConfiguration | undefined, flags: RunFlags): Settings {
@@ -66,8 +66,8 @@ export function settingsOf(read: ReadConfiguration | undefined, flags: RunFlags)
     number: written?.number ?? 1,
     server,
     listen: {
-      host: same('--host', 'listen.host', flags.host, listen?.host) ?? DEFAULT_LISTEN.host,
-      port: same('--port', 'listen.port', flags.port, listen?.port) ?? DEFAULT_LISTEN.port,
+      host: same('the host of --listen', 'listen.host', flags.host, listen?.host) ?? DEFAULT_LISTEN.host,
+      port: same('the port of --listen', 'listen.port', flags.port, listen?.port) ?? DEFAULT_LISTEN.port,
       publicHosts: listen?.publicHosts ?? DEFAULT_LISTEN.publicHosts,
     },
     sandbox: same('--sandbox', 'sandbox', flags.sandbox, written?.sandbox) ?? 'none',

@@ -27,7 +27,7 @@ export const DEFAULT_ADMISSION: AdmissionLimits = {
   addresses: 4096,
 };
 
-export type Admission<T> =
+type Admission<T> =
   | { readonly admitted: true; readonly value: T }
   | { readonly admitted: false; readonly retryAfterSeconds: number };
 

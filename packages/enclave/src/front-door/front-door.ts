@@ -156,7 +156,7 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
   server.on('upgrade', (_, socket) => socket.end(BAD_REQUEST));
 
   const port = await listen(server, options.listen);
-  hosts = allowedHosts(port, options.listen.publicHosts);
+  hosts = allowedHosts(port, [`${hostInUrl(options.listen.host)}:${port}`, ...options.listen.publicHosts]);
 
   let closed: Promise<void> | undefined;
   const stopAccepting = (): void => {

@@ -25,14 +25,14 @@ function listenError(settings: ListenSettings, cause: NodeJS.ErrnoException): Er
     case 'EADDRINUSE':
       return new UsageError(
         'listen.in-use',
-        `cannot listen on ${place}: the port is in use. Choose another with --port, or --port 0 for any free one`,
+        `cannot listen on ${place}: the port is in use. Choose another with --listen HOST:PORT; port 0 takes any free one`,
         { cause },
       );
     case 'EACCES':
     case 'EPERM':
       return new UsageError(
         'listen.denied',
-        `cannot listen on ${place}: this user may not use the port. Choose one above 1023 with --port`,
+        `cannot listen on ${place}: this user may not use the port. Choose one above 1023 with --listen HOST:PORT`,
         { cause },
       );
     case 'EADDRNOTAVAIL':

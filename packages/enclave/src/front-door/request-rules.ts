@@ -13,8 +13,16 @@ import type { Refusal } from './responses.ts';
 
 /** Each at most once: two programs could choose differently. */
 const SINGLE_HEADERS: readonly string[] = [
-  ...['host', 'origin', 'authorization', 'content-type', 'content-length', 'transfer-encoding'],
-  ...['mcp-session-id', 'mcp-protocol-version', 'mcp-method', 'mcp-name'],
+  'host',
+  'origin',
+  'authorization',
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
 ];
 const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'DELETE'];
 const MAX_HEADERS = 64;

@@ -9,7 +9,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   hex,
@@ -29,6 +29,7 @@ import { findNpm, runNpm } from './npm-command.ts';
 import { npmFailure } from './npm-failure.ts';
 import { formatPackageLock, lockedPackage, packageLockDigest } from './package-lock.ts';
 import { isExactVersion, type ServerSpec } from './server-spec.ts';
+import { stagingDirectory } from './staging.ts';
 import { removalCommand, removeTree, sealTree } from './tree-copy.ts';
 import { treeDigest } from './tree-digest.ts';
 
@@ -66,10 +67,25 @@ const recordShape = object({
 type StoreRecord = Infer<typeof recordShape>;
 
 const FLAGS: readonly string[] = [
-  ...['--ignore-scripts', '--no-audit', '--no-fund', '--omit=dev', '--omit-lockfile-registry-resolved'],
-  ...['--package-lock', '--save', '--save-exact', '--bin-links', '--install-strategy=hoisted'],
-  ...['--no-global', '--no-dry-run', '--no-force', '--no-legacy-peer-deps', '--no-package-lock-only'],
-  ...['--loglevel=error', '--no-update-notifier', '--fetch-retries=1', '--fetch-retry-mintimeout=1000'],
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--omit=dev',
+  '--omit-lockfile-registry-resolved',
+  '--package-lock',
+  '--save',
+  '--save-exact',
+  '--bin-links',
+  '--install-strategy=hoisted',
+  '--no-global',
+  '--no-dry-run',
+  '--no-force',
+  '--no-legacy-peer-deps',
+  '--no-package-lock-only',
+  '--loglevel=error',
+  '--no-update-notifier',
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=1000',
 ];
 
 /**
@@ -144,8 +160,7 @@ async function measured(
 
 async function install(spec: NpmSpec, locked: LockEntry | undefined, options: StoreOptions): Promise<string> {
   const npm = findNpm(options.environment);
-  await mkdir(options.store, { recursive: true, mode: 0o700 });
-  const temporary = await mkdtemp(path.join(options.store, '.installing-'));
+  const temporary = await stagingDirectory(options.store);
   try {
     const tree = path.join(temporary, 'tree');
     await mkdir(tree);

@@ -7,10 +7,11 @@
  *
  * @module
  */
-import { mkdir, mkdtemp, realpath, rename, stat } from 'node:fs/promises';
+import { mkdir, realpath, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '@vitrine/documents';
 import { LockMismatchError } from '../errors.ts';
+import { stagingDirectory } from './staging.ts';
 import { copyTree, removalCommand, removeTree, sealTree } from './tree-copy.ts';
 import { treeDigest } from './tree-digest.ts';
 
@@ -23,7 +24,7 @@ export interface MeasuredCopy {
 const CACHE = /(?:^|\/)node_modules\/\.cache$/;
 
 /** Whether `relative` is left out of copies. */
-export function isLeftOut(relative: string): boolean {
+function isLeftOut(relative: string): boolean {
   return relative === '.git' || CACHE.test(relative);
 }
 
@@ -54,7 +55,7 @@ export async function measuredCopy(
     );
   }
   onProgress(`copying and measuring ${directory}`);
-  const temporary = await mkdtemp(path.join(store, '.copying-'));
+  const temporary = await stagingDirectory(store);
   try {
     const copy = path.join(temporary, 'tree');
     await copyTree(source, copy, isLeftOut);

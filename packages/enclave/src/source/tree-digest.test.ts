@@ -10,6 +10,7 @@ import { temporaryDirectory, writeFiles } from '../testing/temporary-directory.t
 import { copyTree, removeTree, sealTree } from './tree-copy.ts';
 import { treeDigest } from './tree-digest.ts';
 
+const MAKE_FIFO = 'mkfifo';
 const posix = process.platform !== 'win32';
 
 async function sample(): Promise<string> {
@@ -116,12 +117,17 @@ describe.runIf(posix)('tree digest', () => {
     await fc.assert(
       fc.asyncProperty(trees, trees, async (left, right) => {
         const digests = await Promise.all([digestOf(left), digestOf(right)]);
-        const same = JSON.stringify(Object.entries(left).sort()) === JSON.stringify(Object.entries(right).sort());
+        const same = sorted(left) === sorted(right);
         expect(digests[0] === digests[1]).toBe(same);
       }),
       { numRuns: 60 },
     );
   });
+
+  function sorted(files: Readonly<Record<string, string>>): string {
+    const names = Object.keys(files).toSorted((one, other) => (one < other ? -1 : 1));
+    return JSON.stringify(names.map((name) => [name, files[name]]));
+  }
 
   async function digestOf(files: Readonly<Record<string, string>>): Promise<string> {
     const root = await temporaryDirectory();
@@ -152,7 +158,7 @@ describe.runIf(posix)('tree digest', () => {
 
   test('a FIFO is refused and not read', async () => {
     const root = await sample();
-    execFileSync('mkfifo', [path.join(root, 'pipe')]);
+    execFileSync(MAKE_FIFO, [path.join(root, 'pipe')]);
     await expect(treeDigest(root)).rejects.toMatchObject({
       code: 'tree.entry',
       message: expect.stringContaining('is a socket, device or FIFO'),

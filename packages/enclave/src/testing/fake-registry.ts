@@ -27,8 +27,6 @@ export interface FakeRegistry {
   publish(published: FakePackage): void;
   /** Serves other bytes than the integrity that it announces. */
   corrupt(name: string): void;
-  /** Requests so far. */
-  requests(): number;
   /** Stops listening, as if the network were gone. */
   goDown(): Promise<void>;
   /** This process's environment with npm pointed at the registry. */
@@ -38,9 +36,7 @@ export interface FakeRegistry {
 export async function startFakeRegistry(...packages: readonly FakePackage[]): Promise<FakeRegistry> {
   const published: FakePackage[] = [...packages];
   const corrupted = new Set<string>();
-  let requests = 0;
   const server = createServer((request, response) => {
-    requests++;
     const url = decodeURIComponent((request.url ?? '').slice(1));
     const [name = '', file] = url.split('/-/');
     const versions = published.filter((one) => one.name === name);
@@ -64,7 +60,6 @@ export async function startFakeRegistry(...packages: readonly FakePackage[]): Pr
   return {
     publish: (one) => void published.push(one),
     corrupt: (name) => void corrupted.add(name),
-    requests: () => requests,
     goDown,
     environment: {
       ...process.env,

@@ -1,0 +1,34 @@
+/**
+ * Medians and how they are shown.
+ *
+ * @module
+ */
+
+export interface Figure {
+  readonly name: string;
+  /** Milliseconds, or a plain ratio when `unit` is `×`. */
+  readonly samples: readonly number[];
+  readonly unit: 'ms' | '×';
+  /** What was promised for it; empty for the other side of a comparison. */
+  readonly target: string;
+}
+
+/** The middle one of an odd number of samples, else the mean of the two in the middle. */
+export function median(samples: readonly number[]): number {
+  const sorted = [...samples].sort((left, right) => left - right);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
+}
+
+/** A row of the table. */
+export function line({ name, samples, unit, target }: Figure): string {
+  const show = (value: number): string => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ${unit}`;
+  return `| ${name} | ${show(median(samples))} | ${show(Math.min(...samples))} to ${show(Math.max(...samples))} | ${target} |`;
+}
+
+/** Milliseconds that `work` takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
