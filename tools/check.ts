@@ -32,7 +32,7 @@ const steps: readonly Step[] = [
     },
   },
   command('tsc', '-p', 'tsconfig.check.json'),
-  command('biome', 'ci', '--diagnostic-level=warn'),
+  command('biome', 'ci', '--colors=off', '--diagnostic-level=warn', '--max-diagnostics=20'),
   command(
     'oxlint',
     '--type-aware',

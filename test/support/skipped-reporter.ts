@@ -9,6 +9,8 @@ export default class SkippedReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const skipped = modules.flatMap((module) => [...module.children.allTests('skipped')]);
     if (skipped.length === 0) return;
-    process.stdout.write(`\nSkipped: ${skipped.length}\n${skipped.map((test: TestCase) => `  ${test.module.relativeModuleId}: ${test.name}\n`).join('')}`);
+    process.stdout.write(
+      `\nSkipped: ${skipped.length}\n${skipped.map((test: TestCase) => `  ${test.module.relativeModuleId}: ${test.name}\n`).join('')}`,
+    );
   }
 }

@@ -15,7 +15,7 @@ export interface Host {
   stop(): Promise<void>;
 }
 
-export const SERVER = 'npm:@modelcontextprotocol/server-everything@2026.8.31';
+const SERVER = 'npm:@modelcontextprotocol/server-everything@2026.8.31';
 
 /** Environment of everything that is measured: a state directory of its own. */
 export function environmentOf(installation: Installation): Record<string, string> {

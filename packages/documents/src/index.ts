@@ -30,6 +30,8 @@ export {
   list,
   mapOf,
   nearest,
+  type ObjectOf,
+  type Optional,
   object,
   oneOf,
   optional,

@@ -1,0 +1,93 @@
+import type { AttestationResult, Check } from '@vitrine/verifier';
+import { expect } from 'vitest';
+import { promise } from '../../../test/promises.ts';
+import { transcript } from './transcript.ts';
+
+const plain = { style: (_: unknown, text: string) => text };
+const passed = (id: string): Check => ({ id, status: 'passed', anchor: 'intel-sgx-root', message: `${id} is fine.` });
+const checks: readonly Check[] = [
+  'tdx.pck-chain',
+  'tdx.tcb-status',
+  'workload.reference',
+  'workload.code',
+  'workload.manifest',
+  'binding.boot',
+  'channel.live',
+].map(passed);
+const waived: Check = { id: 'provenance.source', status: 'waived', message: 'Not asked.' };
+const result: AttestationResult = {
+  type: 'vitrine/attestation-result/v1',
+  verdict: 'verified',
+  decidedBy: null,
+  scope: 'live',
+  checks: [...checks, waived],
+  claims: {
+    technology: 'tdx',
+    anchor: 'intel-sgx-root',
+    tcbStatus: 'UpToDate',
+    platform: {},
+    registers: {},
+    reportData: '',
+    tlsSpki: 'ab'.repeat(32),
+  },
+  unverified: {},
+  limits: ['Nothing is perfect.'],
+  digests: { evidence: '', policy: '', endorsements: null, referenceValues: null },
+  time: '2026-01-01T00:00:00.000Z',
+};
+const failing = (id: string, status: 'failed' | 'unavailable'): AttestationResult => ({
+  ...result,
+  verdict: status === 'failed' ? 'rejected' : 'undetermined',
+  decidedBy: id,
+  checks: result.checks.map((check) =>
+    check.id === id ? { ...check, status, expected: 'this', actual: 'that', message: 'It is not so.' } : check,
+  ),
+});
+const show = (shown: AttestationResult): string => transcript(shown, 'https://bank.example/mcp', 'default', plain);
+const answer = (text: string, question: string): string =>
+  text.split('\n').find((line) => line.includes(question)) ?? '';
+
+promise(
+  'P7',
+  'a verified transcript answers five questions, lists every check, says what is not proven, and ends in the verdict',
+  () => {
+    const text = show(result);
+    for (const question of ['Genuine hardware?', 'Exact code?', 'Exact configuration?', 'Keys made inside?'])
+      expect(answer(text, question)).toMatch(/✓/);
+    expect(answer(text, 'Source?')).toMatch(/– Source\? +not asked/);
+    for (const { id } of result.checks) expect(text).toContain(id);
+    expect(text).toContain('Not proven\n  · Nothing is perfect.');
+    expect(text.trimEnd().split('\n').at(-1)).toBe('verified');
+  },
+);
+
+for (const [id, question] of [
+  ['tdx.tcb-status', 'Genuine hardware?'],
+  ['workload.reference', 'Exact code?'],
+  ['workload.code', 'Exact code?'],
+  ['workload.manifest', 'Exact configuration?'],
+  ['binding.boot', 'Keys made inside?'],
+  ['channel.live', 'Keys made inside?'],
+] as const) {
+  promise('P7', `a failed ${id} makes the answer to "${question}" a no, with expected and found`, () => {
+    const text = show(failing(id, 'failed'));
+    expect(answer(text, question)).toMatch(new RegExp(`✗ .*no: It is not so\\. \\(${id.replace('.', '\\.')}\\)`));
+    expect(text).toContain('expected this');
+    expect(text).toContain('found    that');
+    expect(text.trimEnd().split('\n').at(-1)).toBe(`not verified: ${id}: It is not so.`);
+  });
+
+  promise('P7', `an unavailable ${id} is never shown as a yes`, () => {
+    expect(answer(show(failing(id, 'unavailable')), question)).toMatch(/\? .*not known/);
+  });
+}
+
+promise('P7', 'a simulated verdict says no to genuine hardware', () => {
+  const text = show({ ...result, verdict: 'simulated' });
+  expect(answer(text, 'Genuine hardware?')).toMatch(/– Genuine hardware\? +no: a simulator/);
+  expect(text).not.toMatch(/\bverified\b/);
+});
+
+promise('P7', 'a transcript shows control characters of a server as harmless signs', () => {
+  expect(show({ ...result, limits: ['\u001b[1mverified\u001b[0m'] })).not.toContain('\u001b');
+});
