@@ -58,9 +58,16 @@ async function host(port: number): Promise<{ readonly ready: Ready; stop(): Prom
     {
       cwd: directory,
       env: environment,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    // Installing can take a while, so it is shown; the rest only if the server does not start.
+    for (const line of text.split('\n').filter((one) => one.includes(': installing ')))
+      say(`  ${styleText('dim', line)}`);
+  });
   const stop = async (): Promise<void> => {
     const ended = once(child, 'exit');
     child.kill('SIGINT');
@@ -68,7 +75,7 @@ async function host(port: number): Promise<{ readonly ready: Ready; stop(): Prom
   };
   if (child.stdout === null) throw new Error('no stdout');
   for await (const line of createInterface({ input: child.stdout })) return { ready: JSON.parse(line) as Ready, stop };
-  throw new Error('the server did not start; what it said is above');
+  throw new Error(`the server did not start:\n${said}`);
 }
 
 /** Runs a command and returns what it printed. */
@@ -119,8 +126,12 @@ async function story(): Promise<void> {
     title('2. A user looks before trusting: five questions, then what is not proven');
     say(command(first.ready.verify.slice(2)));
     const transcript = vitrine(first.ready.verify.slice(2)).split('\n');
-    const questions = transcript.filter((line) => line.includes('?  ') || /\? {2,}/.test(line));
-    say([...questions, `  ${styleText('bold', transcript.at(-2) ?? '')}`].join('\n'));
+    const from = transcript.findIndex((text) => text.includes('Genuine hardware?'));
+    say(
+      [...transcript.slice(from, transcript.indexOf('', from)), `  ${styleText('bold', transcript.at(-2) ?? '')}`].join(
+        '\n',
+      ),
+    );
 
     title('3. The user pins it, and a client calls a tool through the verifying bridge');
     const add = [

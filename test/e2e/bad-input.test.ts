@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -233,3 +234,17 @@ promise('P7', 'an existing client configuration keeps what it has, and its old t
   const [backup] = readdirSync(folder).filter((name) => name.includes('backup'));
   expect(readFileSync(join(folder, backup ?? ''), 'utf8')).toBe(before);
 });
+
+for (const binary of ['cli/bin/vitrine.js', 'client/bin/vitrine-connect.js']) {
+  promise('P7', `${binary} on an older Node: one clear line and exit code 2`, () => {
+    const url = new URL(`../../packages/${binary}`, import.meta.url).href;
+    const pretend = `Object.defineProperty(process.versions, 'node', { value: '20.20.2' }); await import(${JSON.stringify(url)});`;
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', pretend], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toMatch(
+      /^vitrine(?:-connect)? needs Node \^22\.22\.2 \|\| \^24\.15 \|\| >=26; this is 20\.20\.2\n$/,
+    );
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+}

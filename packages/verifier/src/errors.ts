@@ -7,27 +7,22 @@
 import { VitrineError } from '@vitrine/documents';
 import type { AttestationResult } from './result.ts';
 
-/** What an error of the verifier carries besides its message. */
-export interface VerifierErrorOptions extends ErrorOptions {
-  readonly result?: AttestationResult;
-}
-
-/** Endorsements are missing or could not be obtained, so nothing is decided. Trying again may help. Exit code 3. */
+/** Nothing is decided, since endorsements or something to compare with are missing. Exit code 3. */
 export class EndorsementUnavailableError extends VitrineError {
-  readonly result?: AttestationResult;
+  readonly result: AttestationResult;
 
-  constructor(code: string, message: string, options: VerifierErrorOptions = {}) {
-    super(code, message, options);
-    if (options.result !== undefined) this.result = options.result;
+  constructor(message: string, result: AttestationResult, options?: ErrorOptions) {
+    super('verification.undetermined', message, options);
+    this.result = result;
   }
 }
 
-/** The evidence is not acceptable: send no data. Exit code 1. */
+/** The evidence is not acceptable: send no data. Exit code 1, or 4 for simulated evidence that was not allowed. */
 export class VerificationError extends VitrineError {
-  readonly result?: AttestationResult;
+  readonly result: AttestationResult;
 
-  constructor(code: string, message: string, options: VerifierErrorOptions = {}) {
-    super(code, message, options);
-    if (options.result !== undefined) this.result = options.result;
+  constructor(message: string, result: AttestationResult, options?: ErrorOptions) {
+    super('verification.rejected', message, options);
+    this.result = result;
   }
 }

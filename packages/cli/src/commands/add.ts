@@ -48,7 +48,7 @@ Examples
   --yes                    do not ask
 
 What to compare with
-  --preset NAME            strict, default (the default) or hardware-only
+  --preset NAME            strict or default (the default); hardware-only leaves nothing to pin
   --policy FILE            a policy of your own; the pin keeps it
   --reference FILE         registers and manifest digest of a release; without it the first contact is
                            trusted, after you said so
@@ -117,7 +117,11 @@ async function run(args: readonly string[]): Promise<number> {
     simulated: acceptable.simulated,
     now: new Date(),
   });
-  const entry = await bridgeEntry(trust.url, { execPath: process.execPath });
+  const entry = await bridgeEntry(trust.url, {
+    execPath: process.execPath,
+    // A desktop client starts the bridge without this shell's environment.
+    ...(process.env['VITRINE_HOME'] === undefined ? {} : { vitrineHome: home }),
+  });
   const plan = values.print === true ? undefined : await planFor(values.name ?? entryName(trust.url), entry);
   show(acceptable, pinned, pin, plan);
   if (

@@ -12,6 +12,7 @@ import {
   UsageError,
 } from '@vitrine/documents';
 import {
+  type AppraisalPolicy,
   type AttestationResult,
   type EndorsementFetcher,
   exitCodeOf,
@@ -85,8 +86,15 @@ const FETCH_TIMEOUT_MS = 10_000;
 /** For the handshake and the attestation of a live server. */
 const ATTEST_TIMEOUT_MS = 15_000;
 
+const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array();
+
 interface Judged {
   readonly result: AttestationResult;
+  /** Whether the user accepts a simulator here: by a flag, or by having pinned one. */
+  readonly allowSimulated: boolean;
+  /** How to call the policy that was used. */
+  readonly policyName: string;
+  /** For --save; only a live server's. */
   readonly bundle: EvidenceBundle | undefined;
 }
 
@@ -108,14 +116,12 @@ async function run(args: readonly string[]): Promise<number> {
     values.offline === true
       ? undefined
       : keeping(intelPcs({ fetch: globalThis.fetch, timeoutMs: FETCH_TIMEOUT_MS }), fetched);
-  const { result, bundle } = live
-    ? await verifyLive(subject, policy, values, fetcher)
-    : await verifyFile(subject, policy, values, fetcher);
+  const judged = live ? verifyLive(subject, policy, values, fetcher) : verifyFile(subject, policy, values, fetcher);
+  const { result, bundle, allowSimulated, policyName } = await judged;
 
   if (values.save !== undefined && bundle !== undefined) save(values.save, bundle, fetched);
   if (values.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else process.stdout.write(transcript(result, subject, policy.name, terminalOf(process.stdout)));
-  const allowSimulated = values['allow-simulator'] === true || values['simulator-root'] !== undefined;
+  else process.stdout.write(transcript(result, subject, policyName, terminalOf(process.stdout)));
   if (result.verdict === 'simulated' && !allowSimulated) {
     process.stderr.write('vitrine: this is a simulator; --allow-simulator accepts your own, at a loopback address\n');
   }
@@ -140,7 +146,19 @@ async function verifyLive(
     ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
     ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
   });
-  return verifyUrl(trust, { now: () => new Date(), timeLimitMs: ATTEST_TIMEOUT_MS });
+  const { allowSimulated } = trust;
+  const policyName = trust.policyName ?? (values.policy === undefined ? 'of your pin' : policy.name);
+  const now = (): Date => new Date();
+  try {
+    return { ...(await verifyUrl(trust, { now, timeLimitMs: ATTEST_TIMEOUT_MS })), allowSimulated, policyName };
+  } catch (error) {
+    return {
+      result: await rejection(error, NO_BYTES, trust.policy, now()),
+      bundle: undefined,
+      allowSimulated,
+      policyName,
+    };
+  }
 }
 
 async function verifyFile(
@@ -152,6 +170,7 @@ async function verifyFile(
   const now = values.at === undefined ? new Date() : parseTime(values.at);
   const referenceValues = values.reference === undefined ? undefined : readReferenceValues(values.reference);
   const simulatorAnchors = await simulatorRoots(values);
+  const allowSimulated = simulatorAnchors.length > 0;
   const input = readInput(file);
   try {
     const evidence = readEvidence(input, file);
@@ -163,12 +182,26 @@ async function verifyFile(
       ...(referenceValues === undefined ? {} : { referenceValues }),
       ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
     });
-    return { result, bundle: evidence.kind === 'bundle' ? evidence.bundle : undefined };
+    return { result, bundle: undefined, allowSimulated, policyName: policy.name };
   } catch (error) {
-    // What cannot be read is a verdict, too: rejected, by the check that could not read it.
-    if (!(error instanceof MalformedEvidenceError)) throw error;
-    return { result: await malformedResult(error, input, policy.policy, now), bundle: undefined };
+    return {
+      result: await rejection(error, input, policy.policy, now),
+      bundle: undefined,
+      allowSimulated,
+      policyName: policy.name,
+    };
   }
+}
+
+/** What cannot be read is a verdict, too: rejected, by the check that could not read it. */
+async function rejection(
+  error: unknown,
+  input: Uint8Array<ArrayBuffer>,
+  policy: AppraisalPolicy,
+  now: Date,
+): Promise<AttestationResult> {
+  if (!(error instanceof MalformedEvidenceError)) throw error;
+  return malformedResult(error, input, policy, now);
 }
 
 /** A file names no address, so the user's own simulator is taken at the user's word. */

@@ -1,0 +1,59 @@
+/**
+ * Judges the evidence of a live connection by what a user demands. This is the only gate between a
+ * connection and the first MCP byte.
+ *
+ * @module
+ */
+import type { EvidenceBundle } from '@vitrine/documents';
+import { type AttestationResult, type ExpectedChannel, requireVerified, verify } from '@vitrine/verifier';
+import type { Judge } from '../channel/attested-socket.ts';
+import { RefusedError } from '../errors.ts';
+import { requirePinned } from '../pins/pin.ts';
+import type { Trust } from './trust.ts';
+
+/** Verifies a bundle for one connection; every verdict is returned. */
+export function appraiseLive(
+  trust: Trust,
+  bundle: EvidenceBundle,
+  channel: ExpectedChannel,
+  now: Date,
+): Promise<AttestationResult> {
+  return verify(
+    { kind: 'bundle', bundle },
+    {
+      policy: trust.policy,
+      now,
+      endorsements: trust.endorsements,
+      simulatorAnchors: trust.simulatorAnchors,
+      channel,
+      ...(trust.referenceValues === undefined ? {} : { referenceValues: trust.referenceValues }),
+      ...(trust.fetchEndorsements === undefined ? {} : { fetchEndorsements: trust.fetchEndorsements }),
+    },
+  );
+}
+
+/**
+ * A judge that admits only what may carry MCP: verified (or simulated where allowed), about this
+ * very connection, and as pinned.
+ *
+ * @param onResult - Told each verdict, before it is acted on.
+ */
+export function requireTrust(
+  trust: Trust,
+  now: () => Date,
+  onResult?: (result: AttestationResult) => void,
+): Judge<AttestationResult> {
+  return async (bundle, channel) => {
+    const result = await appraiseLive(trust, bundle, channel, now());
+    onResult?.(result);
+    requireVerified(result, { allowSimulated: trust.allowSimulated });
+    if (result.scope !== 'live') {
+      throw new RefusedError(
+        'policy.scope',
+        'the policy waives the workload, so nothing says what would receive your data; use a policy that demands it',
+      );
+    }
+    if (trust.pin !== undefined) requirePinned(trust.pin, result);
+    return result;
+  };
+}

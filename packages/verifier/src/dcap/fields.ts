@@ -1,0 +1,111 @@
+/**
+ * Typed reading of Intel's signed JSON. Every field that is used has to be there with its type;
+ * fields that this release does not know are ignored, because Intel adds some within a version and
+ * nobody else can: the text is signed.
+ *
+ * @module
+ */
+import { JsonSyntaxError, type JsonValue, parseStrictJson } from '@vitrine/documents';
+import { RefusalError, refuse } from '../refusal.ts';
+
+/** An object of the JSON text together with its place, for refusals. */
+export interface Fields {
+  readonly value: Readonly<Record<string, JsonValue>>;
+  readonly place: string;
+}
+
+/** Real answers have 0.5 to 22 kB. */
+const MAX_JSON_CHARACTERS = 1_000_000;
+
+/**
+ * Reads a JSON text whose top is an object.
+ *
+ * @throws RefusalError
+ */
+export function parseFields(text: string, place: string): Fields {
+  if (text.length > MAX_JSON_CHARACTERS) refuse(`${place}: longer than ${MAX_JSON_CHARACTERS} characters`);
+  try {
+    return asFields(parseStrictJson(text), place);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw new RefusalError(`${place}: not strict JSON: ${error.message}`, {}, { cause: error });
+  }
+}
+
+/** The object in field `name`. */
+export function objectField(fields: Fields, name: string): Fields {
+  return asFields(fieldOf(fields, name), `${fields.place}.${name}`);
+}
+
+/** The list of objects in field `name`, with `minimum` to `maximum` entries. */
+export function listField(fields: Fields, name: string, minimum: number, maximum = 1000): readonly Fields[] {
+  const value = fieldOf(fields, name);
+  const place = `${fields.place}.${name}`;
+  if (!Array.isArray(value)) return refuse(`${place}: expected a list`);
+  if (value.length < minimum || value.length > maximum) {
+    const expected = minimum === maximum ? `${minimum} entries` : `${minimum} to ${maximum} entries`;
+    refuse(`${place}: wrong number of entries`, { expected, actual: String(value.length) });
+  }
+  return value.map((entry: JsonValue, index) => asFields(entry, `${place}[${index}]`));
+}
+
+/** The text in field `name`, all of which must match `pattern`; `what` says what that is. */
+export function textField(fields: Fields, name: string, pattern: RegExp, what: string): string {
+  const value = fieldOf(fields, name);
+  return typeof value === 'string' && pattern.test(value)
+    ? value
+    : refuse(`${fields.place}.${name}: expected ${what}`, {
+        expected: what,
+        actual: JSON.stringify(value).slice(0, 100),
+      });
+}
+
+/** `bytes` bytes of hexadecimal in either case, as lower case. */
+export function hexField(fields: Fields, name: string, bytes: number): string {
+  const pattern = new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`);
+  return textField(fields, name, pattern, `${bytes} bytes in hexadecimal`).toLowerCase();
+}
+
+/** A whole number of 0 … `maximum`. */
+export function integerField(fields: Fields, name: string, maximum: number): number {
+  const value = fieldOf(fields, name);
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= maximum && !Object.is(value, -0)
+    ? value
+    : refuse(`${fields.place}.${name}: expected a whole number up to ${maximum}`, {
+        actual: JSON.stringify(value).slice(0, 100),
+      });
+}
+
+/** A time `2026-01-27T09:01:45Z`. */
+export function timeField(fields: Fields, name: string): Date {
+  const what = 'a UTC time such as 2026-01-27T09:01:45Z';
+  const text = textField(fields, name, /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/, what);
+  const time = new Date(text);
+  // Date rolls 30 February over into March; a second reading must give the same text.
+  if (Number.isNaN(time.getTime()) || time.toISOString() !== text.replace('Z', '.000Z')) {
+    refuse(`${fields.place}.${name}: no such time`, { actual: text });
+  }
+  return time;
+}
+
+/** The list of texts in field `name`; an absent field is an empty list. */
+export function textsField(fields: Fields, name: string, pattern: RegExp, what: string): readonly string[] {
+  const value = fields.value[name];
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return refuse(`${fields.place}.${name}: expected a list`);
+  return value.map((entry: JsonValue) =>
+    typeof entry === 'string' && pattern.test(entry)
+      ? entry
+      : refuse(`${fields.place}.${name}: expected ${what}`, { actual: JSON.stringify(entry).slice(0, 100) }),
+  );
+}
+
+function fieldOf(fields: Fields, name: string): JsonValue {
+  return fields.value[name] ?? refuse(`${fields.place}: missing field ${JSON.stringify(name)}`);
+}
+
+function asFields(value: JsonValue, place: string): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? { value: value as Readonly<Record<string, JsonValue>>, place }
+    : refuse(`${place}: expected an object`);
+}

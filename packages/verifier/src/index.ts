@@ -1,0 +1,39 @@
+/**
+ * Verifies TEE evidence offline and completely. Evidence goes in, an AttestationResult comes out.
+ *
+ * @example
+ * ```ts
+ * import { parseEndorsements, presets, requireVerified, verify } from '@vitrine/verifier';
+ *
+ * const result = await verify(
+ *   { kind: 'raw', bytes: quote },
+ *   {
+ *     policy: presets['hardware-only'],
+ *     now: new Date(),
+ *     endorsements: parseEndorsements(collateralJson, 'collateral.json'),
+ *     simulatorAnchors: [],
+ *   },
+ * );
+ * requireVerified(result, { allowSimulated: false });
+ * ```
+ *
+ * @module
+ */
+export type { ExpectedChannel } from './bindings.ts';
+export { parseEndorsements } from './endorsement-file.ts';
+export { EndorsementUnavailableError, VerificationError } from './errors.ts';
+export { type Fetch, type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
+export { malformedResult } from './malformed.ts';
+export { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
+export { type PresetName, parsePolicy, presets } from './policy-file.ts';
+export type { AttestationResult, Check, CheckStatus, Claims, Verdict } from './result.ts';
+export { simulatorAnchor } from './simulator-anchor.ts';
+export type { TrustAnchor } from './tdx/anchors.ts';
+export { exitCodeOf, requireVerified } from './verdict.ts';
+export {
+  type EndorsementFetcher,
+  type Evidence,
+  type PlatformHint,
+  type VerifyOptions,
+  verify,
+} from './verify.ts';

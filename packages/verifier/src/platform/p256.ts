@@ -1,0 +1,36 @@
+/**
+ * The arithmetic checks on P-256 values that must not depend on which crypto library runs below:
+ * a point is on the curve, and r and s are between 1 and n - 1.
+ *
+ * Domain parameters: FIPS 186-4 appendix D.1.2.3; public key validation: SP 800-56A, 5.6.2.3.3.
+ *
+ * @module
+ */
+
+const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
+const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
+const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** Whether 64 bytes x ‖ y are the coordinates of a point of P-256, neither reduced nor at infinity. */
+export function isP256Point(publicKeyXY: Uint8Array): boolean {
+  if (publicKeyXY.length !== 64) return false;
+  const x = toInteger(publicKeyXY, 0);
+  const y = toInteger(publicKeyXY, 32);
+  if (x >= P || y >= P) return false;
+  return (y * y - (x * x * x - 3n * x + B)) % P === 0n;
+}
+
+/** Whether 64 bytes r ‖ s are both in 1 … n - 1. */
+export function isP256Signature(signatureRS: Uint8Array): boolean {
+  if (signatureRS.length !== 64) return false;
+  const r = toInteger(signatureRS, 0);
+  const s = toInteger(signatureRS, 32);
+  return r > 0n && r < N && s > 0n && s < N;
+}
+
+function toInteger(bytes: Uint8Array, offset: number): bigint {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + offset, 32);
+  let value = 0n;
+  for (let word = 0; word < 32; word += 8) value = (value << 64n) | view.getBigUint64(word);
+  return value;
+}

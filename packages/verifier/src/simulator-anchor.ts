@@ -1,0 +1,26 @@
+/**
+ * The anchor that a user gives for a simulator: the root certificate of that simulator.
+ *
+ * @module
+ */
+import { UsageError } from '@vitrine/documents';
+import { RefusalError } from './refusal.ts';
+import type { TrustAnchor } from './tdx/anchors.ts';
+import { parseCertificate } from './x509/certificate.ts';
+import { parsePemChain } from './x509/pem.ts';
+
+/**
+ * @param pem - Exactly one certificate.
+ * @param name - How to call the file in errors.
+ * @throws UsageError when it is not one.
+ */
+export function simulatorAnchor(pem: string, name = 'the simulator root'): TrustAnchor {
+  try {
+    const [der] = parsePemChain(pem, 1, name);
+    if (der === undefined) throw new UsageError('simulator.root', `${name} holds no certificate`);
+    return { name: 'simulator', publicKey: parseCertificate(der, name).publicKey, simulator: true };
+  } catch (cause) {
+    if (!(cause instanceof RefusalError)) throw cause;
+    throw new UsageError('simulator.root', `${cause.message}: expected one certificate in PEM form`, { cause });
+  }
+}
