@@ -33,21 +33,7 @@ const steps: readonly Step[] = [
   },
   command('tsc', '-p', 'tsconfig.check.json'),
   command('biome', 'ci', '--colors=off', '--diagnostic-level=warn', '--max-diagnostics=20'),
-  command(
-    'oxlint',
-    '--type-aware',
-    '-A',
-    'all',
-    '-D',
-    'typescript/no-floating-promises',
-    '-D',
-    'typescript/no-misused-promises',
-    '-D',
-    'typescript/switch-exhaustiveness-check',
-    'packages',
-    'tools',
-    'test',
-  ),
+  command('oxlint', '--type-aware', 'packages', 'tools', 'test'),
   command('knip', '--no-progress'),
 ];
 

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { canonicalBytes, digest } from './canonical.ts';
+import { digest } from '#digest';
+import { canonicalBytes } from './canonical.ts';
 import { concatBytes } from './encoding.ts';
 import { base64Url, hex, type Infer, integer, object, oneOf, type Shape } from './shape.ts';
 

@@ -5,24 +5,17 @@
  * @module
  */
 import canonicalize from 'canonicalize';
+import { digest } from '#digest';
 import { toHex } from './encoding.ts';
 import type { JsonValue } from './strict-json.ts';
 
-type DigestAlgorithm = 'SHA-256' | 'SHA-384' | 'SHA-512';
+export type DigestAlgorithm = 'SHA-256' | 'SHA-384' | 'SHA-512';
 
 /** The RFC 8785 form of `document`, as UTF-8. */
 export function canonicalBytes(document: object | JsonValue): Uint8Array<ArrayBuffer> {
   const text = canonicalize(document);
   if (text === undefined) throw new TypeError('only JSON values have a canonical form');
   return new TextEncoder().encode(text);
-}
-
-/** Digest of `bytes` by the platform's WebCrypto. */
-export async function digest(
-  algorithm: DigestAlgorithm,
-  bytes: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await globalThis.crypto.subtle.digest(algorithm, bytes));
 }
 
 /** SHA-384 of the canonical bytes, as lower-case hexadecimal: the digest by which documents name each other. */

@@ -7,7 +7,6 @@
  * @module
  */
 
-const HEX = /^(?:[0-9a-f]{2})*$/;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const VALUES: ReadonlyMap<string, number> = new Map([...ALPHABET].map((character, value) => [character, value]));
 const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
@@ -21,12 +20,20 @@ export function toHex(bytes: Uint8Array): string {
 
 /** Bytes of lower-case hexadecimal; `undefined` for anything else, upper case included. */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!HEX.test(text)) return undefined;
+  if (text.length % 2 !== 0) return undefined;
   const bytes = new Uint8Array(text.length / 2);
   for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+    const high = hexDigit(text.charCodeAt(index * 2));
+    const low = hexDigit(text.charCodeAt(index * 2 + 1));
+    if (high < 0 || low < 0) return undefined;
+    bytes[index] = (high << 4) | low;
   }
   return bytes;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
 }
 
 /** Base64url without padding. */
@@ -64,7 +71,11 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined
 
 /** Whether two byte strings are equal. Not constant-time: for public values only. */
 export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
 }
 
 /** Concatenation of byte strings. */

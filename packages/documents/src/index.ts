@@ -4,8 +4,10 @@
  *
  * @module
  */
+
+export { digest } from '#digest';
 export { type BootBinding, bootBindingShape, type ChannelBinding, channelBindingShape, reportData } from './binding.ts';
-export { canonicalBytes, digest, documentDigest } from './canonical.ts';
+export { canonicalBytes, documentDigest } from './canonical.ts';
 export { parseDocument, parseJsonFile } from './document-file.ts';
 export { concatBytes, fromBase64Url, fromHex, sameBytes, toBase64Url, toHex } from './encoding.ts';
 export { type DcapCollateral, dcapCollateralShape, type Endorsements, endorsementsShape } from './endorsements.ts';

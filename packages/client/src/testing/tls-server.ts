@@ -72,7 +72,7 @@ export async function startTestServer({ attest, serve, tls }: TestServerOptions)
       socket.setNoDelay(true);
       socket.on('close', () => sockets.delete(socket)).on('error', () => {});
       let request = '';
-      const onData = async (chunk: Buffer): Promise<void> => {
+      const onData = (chunk: Buffer): void => {
         request += chunk.toString('latin1');
         const body = /\r\n\r\n(\{.*\})$/s.exec(request)?.[1];
         if (body === undefined) return;
@@ -84,7 +84,9 @@ export async function startTestServer({ attest, serve, tls }: TestServerOptions)
           http.emit('connection', socket);
           socket.resume();
         });
-        const { nonce } = JSON.parse(body) as { nonce: string };
+        void reply(JSON.parse(body) as { nonce: string });
+      };
+      const reply = async ({ nonce }: { nonce: string }): Promise<void> => {
         const exporter = Uint8Array.from(
           socket.getProtocol() === 'TLSv1.3'
             ? socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))

@@ -42,8 +42,13 @@ export function npmFailure(written: string, outcome: NpmOutcome, locked: boolean
           `${written}: the npm lock inside vitrine.lock does not fit the package${said}`,
         );
       }
-      break;
+      return unavailable(written, outcome, said);
+    default:
+      return unavailable(written, outcome, said);
   }
+}
+
+function unavailable(written: string, outcome: NpmOutcome, said: string): SourceUnavailableError {
   return new SourceUnavailableError(
     'source.unavailable',
     `${written}: it could not be installed from the registry (${outcome.errorCode ?? `npm ended with exit code ${outcome.exitCode}`}). What is installed already works offline; else check the network and try again${said}`,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 import { concatBytes, toHex } from '@vitrine/documents';
 import { isP256Point, isP256Signature } from './p256.ts';
 
@@ -39,12 +39,12 @@ export async function verifyEcdsaP256(
 
 /** SHA-256, 32 bytes. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(createHash('sha256').update(bytes).digest());
+  return new Uint8Array(hash('sha256', bytes, 'buffer'));
 }
 
 /** SHA-384, 48 bytes. */
 export async function sha384(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(createHash('sha384').update(bytes).digest());
+  return new Uint8Array(hash('sha384', bytes, 'buffer'));
 }
 
 function importKey(publicKeyXY: Uint8Array<ArrayBuffer>): KeyObject | undefined {
