@@ -62,6 +62,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     JSON.stringify({ type, extends: 'lenient' }),
     /extends: expected one of strict, default, hardware-only, found "lenient"/,
   ],
+  ['no type', JSON.stringify({ extends: 'default' }), /missing field "type"; expected "vitrine\/appraisal-policy\/v1"/],
   ['another type', file({ type: 'vitrine/appraisal-policy/v2' }), /type: expected "vitrine\/appraisal-policy\/v1"/],
   ['a register that is too short', file({ tdx: { mrseam: ['ab'] } }), /48 bytes/],
   [

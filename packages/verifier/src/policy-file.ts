@@ -28,6 +28,8 @@ export function parsePolicy(text: string, fileName: string): AppraisalPolicy {
   const file = parseJsonFile(text, fileName);
   if (!isObject(file)) throw new UsageError('policy.shape', `${fileName}: expected an object`);
   const { extends: parent, ...overrides } = file;
+  if (file['type'] === undefined)
+    throw new UsageError('policy.shape', `${fileName}: missing field "type"; expected "${presets.default.type}"`);
   if (parent === undefined) return parseDocument(text, appraisalPolicyShape, fileName);
   const names = Object.keys(presets);
   if (typeof parent !== 'string' || !names.includes(parent)) {

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
-import { type EvidenceBundle, formatEvidenceBundle } from '@vitrine/documents';
+import { type DcapCollateral, type EvidenceBundle, formatEvidenceBundle } from '@vitrine/documents';
+import { openSimulator } from '@vitrine/simulator';
 import { parsePolicy } from '@vitrine/verifier';
 import { describe, expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
@@ -110,8 +112,17 @@ describe('a simulated server', () => {
   });
 });
 
+const flipLast = (hex: string): string => hex.slice(0, -1) + (hex.endsWith('0') ? '1' : '0');
+
+/** Collateral of another simulator, or of this one as it will be in a year. */
+async function otherCollateral(enclave: SimulatedEnclave, later: boolean): Promise<DcapCollateral> {
+  const directory = join(enclave.home, later ? 'simulator' : 'other');
+  const now = new Date(Date.now() + (later ? 365 : 0) * 86_400_000);
+  return (await openSimulator({ directory, now: () => now, release: '0.1.0' })).collateral();
+}
+
 describe('a pinned server', () => {
-  const changed: Readonly<Record<string, readonly [string, (enclave: SimulatedEnclave) => Evidence]>> = {
+  const changed: Record<string, readonly [string, (enclave: SimulatedEnclave) => Evidence]> = {
     'whose configuration differs by one byte': [
       'workload.reference',
       (enclave) => (context) => enclave.evidence(context, { ...MANIFEST, name: 'tesu' }),
@@ -162,6 +173,40 @@ describe('a pinned server', () => {
       },
     ],
   };
+  const lists: Readonly<Record<string, (good: DcapCollateral, other: DcapCollateral) => Partial<DcapCollateral>>> = {
+    'with garbage for a revocation list': () => ({ pck_crl: '00' }),
+    'with a revocation list cut short': ({ root_ca_crl }) => ({ root_ca_crl: root_ca_crl.slice(0, -2) }),
+    'with a revocation list that has one changed byte': ({ pck_crl }) => ({ pck_crl: flipLast(pck_crl) }),
+    'with the revocation lists of another authority': (_, { pck_crl, root_ca_crl }) => ({ pck_crl, root_ca_crl }),
+    'with a revocation list that is not in force at this time': (_, { pck_crl }) => ({ pck_crl }),
+  };
+  for (const [name, change] of Object.entries(lists)) {
+    changed[name] = [
+      'tdx.revocation',
+      (enclave) => async (context) => {
+        const bundle = await enclave.evidence(context);
+        const good = enclave.simulator.collateral();
+        const other = await otherCollateral(enclave, name.includes('not in force'));
+        const dcap = [{ ...good, ...change(good, other) }];
+        return { ...bundle, endorsements: { type: 'vitrine/endorsements/v1', dcap } };
+      },
+    ];
+  }
+
+  promise('P2', 'without any endorsements is not used: it could not be checked', async () => {
+    await using enclave = await simulatedEnclave();
+    let bare = false;
+    await using server = await serve(async (context) => {
+      const { endorsements, ...rest } = await enclave.evidence(context);
+      return bare || endorsements === undefined ? rest : { ...rest, endorsements };
+    });
+    await pinServer(enclave, server.url);
+    bare = true;
+    const outcome = await send(server.url, { home: enclave.home, purpose: 'connect' });
+    expect(outcome).toMatchObject({ check: 'tdx.tcb-status', verdict: 'undetermined', exitCode: 3 });
+    expect(server.otherBytes()).toBe(0);
+  });
+
   for (const [name, [check, evidence]] of Object.entries(changed)) {
     promise('P2', `${name} is refused by ${check} and gets no MCP byte`, async () => {
       await using enclave = await simulatedEnclave();
@@ -180,7 +225,10 @@ describe('a pinned server', () => {
     let manifest = MANIFEST;
     await using server = await serve((context) => enclave.evidence(context, manifest));
     await pinServer(enclave, server.url);
-    const policy = parsePolicy(JSON.stringify({ extends: 'default', workload: { reference: 'any' } }), 'policy.json');
+    const policy = parsePolicy(
+      JSON.stringify({ type: 'vitrine/appraisal-policy/v1', extends: 'default', workload: { reference: 'any' } }),
+      'policy.json',
+    );
     const options: TrustOptions = { home: enclave.home, purpose: 'connect', policy };
     expect(await send(server.url, options)).toMatchObject({ result: {} });
     const sent = server.otherBytes();

@@ -72,20 +72,6 @@ export async function startTestServer({ attest, serve, tls }: TestServerOptions)
       socket.setNoDelay(true);
       socket.on('close', () => sockets.delete(socket)).on('error', () => {});
       let request = '';
-      const onData = (chunk: Buffer): void => {
-        request += chunk.toString('latin1');
-        const body = /\r\n\r\n(\{.*\})$/s.exec(request)?.[1];
-        if (body === undefined) return;
-        socket.off('data', onData);
-        attested++;
-        socket.once('data', (more: Buffer) => {
-          otherBytes += more.length;
-          socket.pause().unshift(more);
-          http.emit('connection', socket);
-          socket.resume();
-        });
-        void reply(JSON.parse(body) as { nonce: string });
-      };
       const reply = async ({ nonce }: { nonce: string }): Promise<void> => {
         const exporter = Uint8Array.from(
           socket.getProtocol() === 'TLSv1.3'
@@ -100,6 +86,20 @@ export async function startTestServer({ attest, serve, tls }: TestServerOptions)
           socket,
         });
         if (answer !== undefined) socket.write(answer);
+      };
+      const onData = (chunk: Buffer): void => {
+        request += chunk.toString('latin1');
+        const body = /\r\n\r\n(\{.*\})$/s.exec(request)?.[1];
+        if (body === undefined) return;
+        socket.off('data', onData);
+        attested++;
+        socket.once('data', (more: Buffer) => {
+          otherBytes += more.length;
+          socket.pause().unshift(more);
+          http.emit('connection', socket);
+          socket.resume();
+        });
+        void reply(JSON.parse(body) as { nonce: string });
       };
       socket.on('data', onData);
     },
