@@ -13,11 +13,11 @@ import { chooseLevel, type LevelChoice } from '../dcap/levels.ts';
 import { matchQeIdentity, type QeIdentity } from '../dcap/qe-identity.ts';
 import type { TcbInfo } from '../dcap/tcb-info.ts';
 import { type IdentityLevel, mergeTcbStatus, type TcbStatus } from '../dcap/tcb-status.ts';
-import type { TdxPolicy } from '../policy.ts';
 import { type Attempt, type Difference, RefusalError, refuse } from '../refusal.ts';
 import type { Check } from '../result.ts';
 import { sentence, type TdxClaims } from './authenticate.ts';
 import { matchTdxModule } from './module.ts';
+import type { TdxPolicy } from './policy.ts';
 
 /** Endorsements of the platform, or why there are none. */
 export type TdxEndorsements =

@@ -9,11 +9,11 @@
  * @module
  */
 import type { Authenticated } from '../authenticated.ts';
-import type { TdxPolicy } from '../policy.ts';
 import type { Difference } from '../refusal.ts';
 import type { Check } from '../result.ts';
 import { appraiseTcb, type TcbAppraisal, type TdxEndorsements } from './appraise-tcb.ts';
 import type { TdxClaims } from './authenticate.ts';
+import type { TdxPolicy } from './policy.ts';
 
 export const APPRAISAL_CHECKS = [
   'tdx.debug',

@@ -12,7 +12,6 @@ import { chooseCollateral } from '../dcap/collateral.ts';
 import { authenticateEndorsements } from '../dcap/endorsements.ts';
 import { parsePckClaims } from '../dcap/pck.ts';
 import { hasTdxHeader } from '../dcap/quote.ts';
-import type { TdxPolicy } from '../policy.ts';
 import { RefusalError } from '../refusal.ts';
 import type { Check, Claims } from '../result.ts';
 import type { TrustAnchor } from './anchors.ts';
@@ -20,6 +19,7 @@ import { APPRAISAL_CHECKS, appraiseTdx } from './appraise.ts';
 import type { TcbAppraisal, TdxEndorsements } from './appraise-tcb.ts';
 import { authenticateTdx, PCK_AUTHORITIES, parsePckChain, type TdxClaims } from './authenticate.ts';
 import { FORMAT_CHECK, parseTdxQuote, type TdxQuote } from './parse.ts';
+import type { TdxPolicy } from './policy.ts';
 
 export interface TdxInputs {
   /** Everything that is at hand; the one for the platform is chosen. */

@@ -13,9 +13,9 @@ import {
   forgeQuote,
   type PkiChanges,
 } from '@vitrine/simulator/faults';
-import type { TdxPolicy } from '../policy.ts';
 import type { Check, CheckStatus } from '../result.ts';
 import type { TrustAnchor } from '../tdx/anchors.ts';
+import type { TdxPolicy } from '../tdx/policy.ts';
 import { type TdxOutcome, verifyTdx } from '../tdx/verify-tdx.ts';
 
 /** When everything here is judged, unless a test says otherwise. */

@@ -1,0 +1,54 @@
+/**
+ * What every technology gives to `verify.ts`: one function from bytes to checks and claims.
+ *
+ * A technology is a folder with `parse.ts`, `authenticate.ts`, `appraise.ts`, `policy.ts` (its part
+ * of the AppraisalPolicy) and `checks.ts` (what each check is for), and one file `verify-<name>.ts`.
+ *
+ * @module
+ */
+import type { DcapCollateral } from '@vitrine/documents';
+import type { Check, Claims } from './result.ts';
+
+/** Who stands behind authenticated claims. */
+export interface Anchor {
+  /** Appears in results, such as `intel-sgx-root` or `amd-ark-genoa`. */
+  readonly name: string;
+  /** Evidence under such an anchor is never `verified`. */
+  readonly simulator: boolean;
+}
+
+/** Everything that is at hand, whoever brought it. Nothing of it is trusted yet. */
+export interface GivenEndorsements {
+  readonly dcap: readonly DcapCollateral[];
+  /** DER certificates: VCEK, VLEK and the authorities above them. */
+  readonly certificates: readonly Uint8Array<ArrayBuffer>[];
+  /** DER certificate revocation lists. */
+  readonly revocationLists: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Claims about the hardware, without what the bindings add. */
+export type HardwareClaims = Omit<Claims, 'manifest' | 'manifestDigest' | 'tlsSpki'>;
+
+export interface HardwareOutcome {
+  /** Every check of this technology, in a fixed order. */
+  readonly checks: readonly Check[];
+  /** Only when the whole signature chain to an anchor is good. */
+  readonly claims?: HardwareClaims;
+  /** The root of a good certificate chain. */
+  readonly anchor?: Anchor;
+  /** The chain is good except for its root, which is no anchor and says itself that it is a simulator's. */
+  readonly simulatorMarker: boolean;
+  /** What the evidence says without an anchor behind it; empty once it is authenticated. */
+  readonly unverified: Readonly<Record<string, string>>;
+}
+
+/** What a check is for, for `vitrine explain` and the page of checks. */
+export interface CheckInfo {
+  readonly id: string;
+  /** One sentence: what is checked. */
+  readonly what: string;
+  /** One sentence: what an attacker could do without it. */
+  readonly attack: string;
+  /** Specification and section. */
+  readonly specification: string;
+}
