@@ -23,7 +23,8 @@ import { limitsOf } from './limits.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { AttestationResult, Check, Claims } from './result.ts';
 import { INTEL_ANCHORS, type TrustAnchor } from './tdx/anchors.ts';
-import { isTdxQuote, type TdxOutcome, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
+import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
+import type { HardwareOutcome } from './technology.ts';
 import { decide, type Root } from './verdict.ts';
 import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts';
 
@@ -127,9 +128,9 @@ async function authenticateHardware(
   quote: Uint8Array<ArrayBuffer>,
   bundle: EvidenceBundle | undefined,
   options: VerifyOptions,
-): Promise<{ readonly collateral: readonly DcapCollateral[]; readonly outcome: TdxOutcome }> {
+): Promise<{ readonly collateral: readonly DcapCollateral[]; readonly outcome: HardwareOutcome }> {
   const given = [...options.endorsements, ...(bundle?.endorsements?.dcap ?? [])];
-  const judge = (collateral: readonly DcapCollateral[]): Promise<TdxOutcome> =>
+  const judge = (collateral: readonly DcapCollateral[]): Promise<HardwareOutcome> =>
     verifyTdx(quote, {
       collateral,
       // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
@@ -156,13 +157,13 @@ async function authenticateHardware(
   }
 }
 
-function rootOf(outcome: TdxOutcome): Root {
+function rootOf(outcome: HardwareOutcome): Root {
   if (outcome.anchor !== undefined) return outcome.anchor.simulator ? 'simulator' : 'vendor';
   return outcome.simulatorMarker ? 'simulator-not-allowed' : 'none';
 }
 
 async function appraiseCommon(
-  outcome: TdxOutcome,
+  outcome: HardwareOutcome,
   bundle: EvidenceBundle | undefined,
   options: VerifyOptions,
 ): Promise<{ readonly checks: readonly Check[]; readonly claims: Claims | undefined }> {
