@@ -29,7 +29,7 @@ export { type PresetName, parsePolicy, presets } from './policy-file.ts';
 export type { AttestationResult, Check, CheckStatus, Claims, Verdict } from './result.ts';
 export { simulatorAnchor } from './simulator-anchor.ts';
 export type { TrustAnchor } from './tdx/anchors.ts';
-export type { CheckInfo, GivenEndorsements } from './technology.ts';
+export type { Anchor, CheckInfo, GivenEndorsements, HardwareClaims, HardwareOutcome } from './technology.ts';
 export { exitCodeOf, requireVerified } from './verdict.ts';
 export {
   type EndorsementFetcher,
