@@ -7,7 +7,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  type DcapCollateral,
   MalformedEvidenceError,
   parseDocument,
   parseEvidenceBundle,
@@ -17,6 +16,7 @@ import {
 } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
+  type Endorsement,
   type Evidence,
   type PresetName,
   parseEndorsements,
@@ -95,32 +95,26 @@ export function readReferenceValues(file: string): ReferenceValues {
   return parseDocument(readText(file), referenceValuesShape, file);
 }
 
+/** Kinds of files that are looked at in a folder. */
+const ENDORSEMENT_FILE = /\.(?:json|pem|der|crl|crt|cer)$/;
+
 /** Endorsements from files and folders. In a folder, files that are something else are passed over. */
-export function readEndorsements(paths: readonly string[]): readonly DcapCollateral[] {
+export function readEndorsements(paths: readonly string[]): readonly Endorsement[] {
   return paths.flatMap((path) => {
-    if (!isDirectory(path)) return parseEndorsements(decode(path), path);
+    if (!isDirectory(path)) return parseEndorsements(readInput(path), path);
     return readdirSync(path)
-      .filter((name) => name.endsWith('.json'))
+      .filter((name) => ENDORSEMENT_FILE.test(name))
       .sort()
       .flatMap((name) => endorsementsOrNothing(join(path, name)));
   });
 }
 
-function endorsementsOrNothing(file: string): readonly DcapCollateral[] {
+function endorsementsOrNothing(file: string): readonly Endorsement[] {
   try {
-    return parseEndorsements(decode(file), file);
+    return parseEndorsements(readInput(file), file);
   } catch (error) {
     if (error instanceof MalformedEvidenceError || error instanceof UsageError) return [];
     throw error;
-  }
-}
-
-function decode(file: string): string {
-  const bytes = readInput(file);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new MalformedEvidenceError('endorsements.format', `${file} is not UTF-8 text`, { cause });
   }
 }
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Infer, list, object, oneOf, type Shape, text } from './shape.ts';
+import { type Infer, list, object, oneOf, optional, type Shape, text } from './shape.ts';
 
 const pem = text('PEM certificates');
 const hexText = text('hexadecimal', /^(?:[0-9a-fA-F]{2})+$/);
@@ -30,7 +30,15 @@ const dcapCollateral = object({
   qe_identity_signature: hexText,
 });
 
-const shape = object({ type: oneOf('vitrine/endorsements/v1'), dcap: list(dcapCollateral) });
+const der = text('DER as unpadded base64url', /^[A-Za-z0-9_-]+$/);
+
+const shape = object({
+  type: oneOf('vitrine/endorsements/v1'),
+  dcap: optional(list(dcapCollateral)),
+  /** AMD's certificates of a machine and of the authorities above it. */
+  certificates: optional(list(der)),
+  revocationLists: optional(list(der)),
+});
 
 export type DcapCollateral = Infer<typeof dcapCollateral>;
 export type Endorsements = Infer<typeof shape>;

@@ -32,7 +32,7 @@ describe('evidence', () => {
       const simulator = await open(fresh());
       const td = simulator.launch(digest);
       const quote = await td.quote(new Uint8Array(64).fill(5));
-      const collateral = (await td.endorsements())?.dcap[0];
+      const collateral = (await td.endorsements())?.dcap?.[0];
       if (collateral === undefined) throw new Error('no endorsements');
       expect(independentStatus(quote, collateral, now, simulator.rootCertificate)).toBe('UpToDate');
       expect(() => independentStatus(quote, collateral, now, undefined)).toThrow();

@@ -10,7 +10,7 @@
  *   {
  *     policy: presets['hardware-only'],
  *     now: new Date(),
- *     endorsements: parseEndorsements(collateralJson, 'collateral.json'),
+ *     endorsements: parseEndorsements(collateralFile, 'collateral.json'),
  *     simulatorAnchors: [],
  *   },
  * );
@@ -20,7 +20,7 @@
  * @module
  */
 export type { ExpectedChannel } from './bindings.ts';
-export { parseEndorsements } from './endorsement-file.ts';
+export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';
 export { EndorsementUnavailableError, VerificationError } from './errors.ts';
 export { type Fetch, type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
 export { malformedResult } from './malformed.ts';

@@ -36,7 +36,7 @@ async function fetching<T>(
 }
 
 promise('P7', 'what the service brings is what a file would hold', async () => {
-  expect(await fetching(good, (fetcher) => fetcher(platform))).toEqual(collateral);
+  expect(await fetching(good, (fetcher) => fetcher(platform))).toEqual([collateral]);
 });
 
 const bad: readonly (readonly [string, RequestListener, RegExp])[] = [

@@ -43,7 +43,7 @@ export function intelPcs(options: IntelPcsOptions): EndorsementFetcher {
       get(`${service}/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`),
       get(options.rootCrl ?? ROOT_CRL),
     ]);
-    return collateralFromPcs({
+    const collateral = collateralFromPcs({
       tcbInfo: textOf(tcbInfo),
       tcbInfoIssuerChain: chainOf(tcbInfo, 'TCB-Info-Issuer-Chain'),
       qeIdentity: textOf(qeIdentity),
@@ -52,6 +52,7 @@ export function intelPcs(options: IntelPcsOptions): EndorsementFetcher {
       pckCrlIssuerChain: chainOf(pckCrl, 'SGX-PCK-CRL-Issuer-Chain'),
       rootCaCrl: rootCrl.body,
     });
+    return [collateral];
   };
 }
 

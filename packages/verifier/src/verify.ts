@@ -8,8 +8,6 @@
  * @module
  */
 import {
-  canonicalBytes,
-  type DcapCollateral,
   digest,
   documentDigest,
   type EvidenceBundle,
@@ -19,6 +17,7 @@ import {
   UsageError,
 } from '@vitrine/documents';
 import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindings.ts';
+import { type Endorsement, endorsementsDocument, endorsementsOf, givenEndorsements } from './endorsement-file.ts';
 import { limitsOf } from './limits.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { AttestationResult, Check, Claims } from './result.ts';
@@ -42,7 +41,7 @@ export interface PlatformHint {
 }
 
 /** Brings endorsements for a machine. A rejection means that they could not be had. */
-export type EndorsementFetcher = (platform: PlatformHint) => Promise<DcapCollateral>;
+export type EndorsementFetcher = (platform: PlatformHint) => Promise<readonly Endorsement[]>;
 
 export interface VerifyOptions {
   /** What is accepted; see `presets` and `parsePolicy`. */
@@ -50,7 +49,7 @@ export interface VerifyOptions {
   /** The time to judge for. */
   readonly now: Date;
   /** Endorsements that the caller has; those in the bundle are used too. */
-  readonly endorsements: readonly DcapCollateral[];
+  readonly endorsements: readonly Endorsement[];
   readonly referenceValues?: ReferenceValues;
   /** Roots of simulators that the user allows. Evidence under them is `simulated` at best. */
   readonly simulatorAnchors: readonly TrustAnchor[];
@@ -79,7 +78,7 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
       'neither an evidence bundle nor hardware evidence of a kind that this release knows: Intel TDX quote',
     );
   }
-  const { collateral, outcome } = await authenticateHardware(quote, bundle, options);
+  const { endorsements, outcome } = await authenticateHardware(quote, bundle, options);
   const root = rootOf(outcome);
   const common = await appraiseCommon(outcome, bundle, options);
   const checks = [...outcome.checks, ...common.checks];
@@ -108,11 +107,17 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
               ...(bundle.channel === undefined ? {} : { channel: bundle.channel }),
             }),
       policy: await documentDigest(options.policy),
-      endorsements: collateral.length === 0 ? null : toHex(await digest('SHA-384', canonicalBytes(collateral))),
+      endorsements: await endorsementsDigest(endorsements),
       referenceValues: options.referenceValues === undefined ? null : await documentDigest(options.referenceValues),
     },
     time: options.now.toISOString(),
   };
+}
+
+/** By kind, in the order given; `null` for none. */
+async function endorsementsDigest(endorsements: readonly Endorsement[]): Promise<string | null> {
+  const document = endorsementsDocument(endorsements);
+  return document === undefined ? null : documentDigest(document);
 }
 
 function quoteOf(bundle: EvidenceBundle): Uint8Array<ArrayBuffer> {
@@ -128,11 +133,12 @@ async function authenticateHardware(
   quote: Uint8Array<ArrayBuffer>,
   bundle: EvidenceBundle | undefined,
   options: VerifyOptions,
-): Promise<{ readonly collateral: readonly DcapCollateral[]; readonly outcome: HardwareOutcome }> {
-  const given = [...options.endorsements, ...(bundle?.endorsements?.dcap ?? [])];
-  const judge = (collateral: readonly DcapCollateral[]): Promise<HardwareOutcome> =>
+): Promise<{ readonly endorsements: readonly Endorsement[]; readonly outcome: HardwareOutcome }> {
+  const carried = bundle?.endorsements === undefined ? [] : endorsementsOf(bundle.endorsements, 'the bundle');
+  const given = [...options.endorsements, ...carried];
+  const judge = (endorsements: readonly Endorsement[]): Promise<HardwareOutcome> =>
     verifyTdx(quote, {
-      collateral,
+      collateral: givenEndorsements(endorsements).dcap,
       // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
       anchors: [...INTEL_ANCHORS, ...options.simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }))],
       policy: options.policy.tdx,
@@ -141,19 +147,19 @@ async function authenticateHardware(
   const outcome = await judge(given);
   const missing = outcome.checks.some((check) => check.id === 'tdx.tcb-info' && check.status === 'unavailable');
   if (!missing || options.fetchEndorsements === undefined || outcome.anchor === undefined || outcome.anchor.simulator) {
-    return { collateral: given, outcome };
+    return { endorsements: given, outcome };
   }
   try {
     const { fmspc, ca } = tdxPlatform(quote);
     const fetched = await options.fetchEndorsements({ technology: 'tdx', fmspc, ca });
-    const collateral = [...given, fetched];
-    return { collateral, outcome: await judge(collateral) };
+    const endorsements = [...given, ...fetched];
+    return { endorsements, outcome: await judge(endorsements) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const checks = outcome.checks.map((check) =>
       check.id === 'tdx.tcb-status' ? { ...check, message: `${check.message} Fetching them failed: ${reason}` } : check,
     );
-    return { collateral: given, outcome: { ...outcome, checks } };
+    return { endorsements: given, outcome: { ...outcome, checks } };
   }
 }
 

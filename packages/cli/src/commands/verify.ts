@@ -4,17 +4,14 @@
  * @module
  */
 import { writeFileSync } from 'node:fs';
-import {
-  type DcapCollateral,
-  type EvidenceBundle,
-  formatEvidenceBundle,
-  MalformedEvidenceError,
-  UsageError,
-} from '@vitrine/documents';
+import { type EvidenceBundle, formatEvidenceBundle, MalformedEvidenceError, UsageError } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
   type AttestationResult,
+  type Endorsement,
   type EndorsementFetcher,
+  endorsementsDocument,
+  endorsementsOf,
   exitCodeOf,
   intelPcs,
   malformedResult,
@@ -111,7 +108,7 @@ async function run(args: readonly string[]): Promise<number> {
     throw new UsageError('usage.at', '--at is for evidence from a file: a live connection is judged for now');
 
   const policy = readPolicy(values.policy, values.preset);
-  const fetched: DcapCollateral[] = [];
+  const fetched: Endorsement[] = [];
   const fetcher =
     values.offline === true
       ? undefined
@@ -214,18 +211,18 @@ async function simulatorRoots(values: Values): Promise<readonly TrustAnchor[]> {
   return [simulatorAnchor(readText(file), file)];
 }
 
-function keeping(fetcher: EndorsementFetcher, kept: DcapCollateral[]): EndorsementFetcher {
+function keeping(fetcher: EndorsementFetcher, kept: Endorsement[]): EndorsementFetcher {
   return async (platform) => {
-    const collateral = await fetcher(platform);
-    kept.push(collateral);
-    return collateral;
+    const endorsements = await fetcher(platform);
+    kept.push(...endorsements);
+    return endorsements;
   };
 }
 
-function save(file: string, bundle: EvidenceBundle, fetched: readonly DcapCollateral[]): void {
-  const dcap = [...(bundle.endorsements?.dcap ?? []), ...fetched];
-  const whole: EvidenceBundle =
-    dcap.length === 0 ? bundle : { ...bundle, endorsements: { type: 'vitrine/endorsements/v1', dcap } };
+function save(file: string, bundle: EvidenceBundle, fetched: readonly Endorsement[]): void {
+  const carried = bundle.endorsements === undefined ? [] : endorsementsOf(bundle.endorsements, 'the bundle');
+  const endorsements = endorsementsDocument([...carried, ...fetched]);
+  const whole: EvidenceBundle = endorsements === undefined ? bundle : { ...bundle, endorsements };
   try {
     writeFileSync(file, `${formatEvidenceBundle(whole)}\n`);
   } catch (cause) {

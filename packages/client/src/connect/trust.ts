@@ -6,9 +6,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DcapCollateral, type ReferenceValues, UsageError } from '@vitrine/documents';
+import { type ReferenceValues, UsageError } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
+  type Endorsement,
   type EndorsementFetcher,
   type PresetName,
   presets,
@@ -30,7 +31,7 @@ export interface Trust {
   readonly referenceValues: ReferenceValues | undefined;
   readonly simulatorAnchors: readonly TrustAnchor[];
   readonly allowSimulated: boolean;
-  readonly endorsements: readonly DcapCollateral[];
+  readonly endorsements: readonly Endorsement[];
   readonly fetchEndorsements: EndorsementFetcher | undefined;
   /** Held against every result in addition to the policy. */
   readonly pin: Pin | undefined;
@@ -54,7 +55,7 @@ export interface TrustOptions {
   readonly allowSimulator?: boolean;
   /** PEM of a simulator's root; giving it allows that simulator, at any address. */
   readonly simulatorRootPem?: string;
-  readonly endorsements?: readonly DcapCollateral[];
+  readonly endorsements?: readonly Endorsement[];
   readonly fetchEndorsements?: EndorsementFetcher;
 }
 
