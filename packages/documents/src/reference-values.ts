@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { hex, type Infer, list, object, oneOf, optional, type Shape, text } from './shape.ts';
+import { hex, type Infer, list, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
 
 const tdxRegisters = object({
   mrtd: hex(48),
@@ -18,20 +18,66 @@ const tdxRegisters = object({
   mrownerconfig: optional(hex(48)),
 });
 
+const sgxRegisters = object({
+  mrenclave: hex(32),
+  /** Where it is absent, it must be zero in the evidence. */
+  configid: optional(hex(64)),
+});
+
+const snpRegisters = object({
+  measurement: hex(48),
+  /** Where it is absent, it must be zero in the evidence. */
+  hostdata: optional(hex(32)),
+});
+
+/** PCR 0 to 2 are measured at launch; what is absent of the others is not compared. */
+const nitroRegisters = object({
+  pcr0: hex(48),
+  pcr1: hex(48),
+  pcr2: hex(48),
+  pcr3: optional(hex(48)),
+  pcr4: optional(hex(48)),
+  pcr8: optional(hex(48)),
+});
+
+const pcr = optional(hex(32));
+
+/** SHA-256 bank. Firmware and boot loader are required, since whoever controls them can extend the rest at will. */
+const tpmRegisters = object({
+  pcr0: hex(32),
+  pcr2: hex(32),
+  pcr4: hex(32),
+  pcr1: pcr,
+  pcr3: pcr,
+  pcr5: pcr,
+  pcr7: pcr,
+  pcr8: pcr,
+  pcr9: pcr,
+  pcr11: pcr,
+  pcr12: pcr,
+  pcr14: pcr,
+});
+
+const common = {
+  /** Machine shape, since firmware measures memory and processors; `simulator` for the software TEE. */
+  shape: text('a machine shape'),
+  computedBy: text('who computed them'),
+  manifestDigest: hex(48),
+} as const;
+
+const entry = tagged('technology', {
+  tdx: object({ technology: oneOf('tdx'), registers: tdxRegisters, ...common }),
+  sgx: object({ technology: oneOf('sgx'), registers: sgxRegisters, ...common }),
+  snp: object({ technology: oneOf('snp'), registers: snpRegisters, ...common }),
+  nitro: object({ technology: oneOf('nitro'), registers: nitroRegisters, ...common }),
+  tpm: object({ technology: oneOf('tpm'), registers: tpmRegisters, ...common }),
+});
+
 const shape = object({
   type: oneOf('vitrine/reference-values/v1'),
   /** The image release, such as `0.1.0`. */
   release: text('a release'),
-  entries: list(
-    object({
-      technology: oneOf('tdx'),
-      /** Machine shape, since firmware measures memory and processors; `simulator` for the software TEE. */
-      shape: text('a machine shape'),
-      registers: tdxRegisters,
-      computedBy: text('who computed them'),
-      manifestDigest: hex(48),
-    }),
-  ),
+  entries: list(entry),
 });
 
 export type ReferenceValues = Infer<typeof shape>;

@@ -28,15 +28,18 @@ export interface Check {
 }
 
 /** Authenticated by a trust anchor. Byte strings are lower-case hexadecimal. */
+/** The technologies that this release verifies. */
+export type TechnologyName = 'tdx' | 'sgx' | 'snp' | 'nitro' | 'tpm';
+
 export interface Claims {
-  readonly technology: 'tdx';
+  readonly technology: TechnologyName;
   readonly anchor: string;
   readonly tcbStatus?: string;
   readonly advisoryIds?: readonly string[];
   readonly tcbEvaluationDataNumber?: number;
   /** Names of the machine: FMSPC, PCE id, PPID and platform instance id where the certificate has one. */
   readonly platform: Readonly<Record<string, string>>;
-  /** MRTD, RTMR0 to 3, MRSEAM and the other registers of the body, by lower-case name. */
+  /** Registers by lower-case name, such as `mrtd`, `rtmr0`, `measurement` or `pcr4`. */
   readonly registers: Readonly<Record<string, string>>;
   readonly reportData: string;
   /** Only when hardware evidence commits to it. */

@@ -15,13 +15,38 @@ import {
   toHex,
 } from '@vitrine/documents';
 import type { AppraisalPolicy } from './policy.ts';
-import type { Check, Claims } from './result.ts';
+import type { Check, Claims, TechnologyName } from './result.ts';
 
 export const WORKLOAD_CHECKS = ['workload.reference', 'workload.code'] as const;
 
-/** Registers that must be zero in the evidence unless the reference values name them. */
-const ZERO_UNLESS_NAMED = ['mrconfigid', 'mrowner', 'mrownerconfig'] as const;
+/**
+ * In which order registers are compared, along the chain of measurement, so that a difference is
+ * reported where it begins. `zero` must be zero in the evidence unless the reference values name
+ * them; `optional` are compared only where named.
+ */
+const REGISTERS: Readonly<
+  Record<
+    TechnologyName,
+    { readonly order: readonly string[]; readonly zero: readonly string[]; readonly optional: readonly string[] }
+  >
+> = {
+  tdx: {
+    order: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'mrconfigid', 'mrowner', 'mrownerconfig', 'rtmr3'],
+    zero: ['mrconfigid', 'mrowner', 'mrownerconfig'],
+    optional: [],
+  },
+  sgx: { order: ['mrenclave', 'configid'], zero: ['configid'], optional: [] },
+  snp: { order: ['measurement', 'hostdata'], zero: ['hostdata'], optional: [] },
+  nitro: { order: ['pcr0', 'pcr1', 'pcr2', 'pcr3', 'pcr4', 'pcr8'], zero: [], optional: ['pcr3', 'pcr4', 'pcr8'] },
+  tpm: {
+    order: ['pcr0', 'pcr2', 'pcr4', 'pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
+    zero: [],
+    optional: ['pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
+  },
+};
 const ZERO_REGISTER = '00'.repeat(48);
+/** Where the manifest is extended at launch; compared after it, since its digest explains more than the register's. */
+const MANIFEST_REGISTER = 'rtmr3';
 
 type HardwareClaims = Pick<Claims, 'technology' | 'registers'>;
 
@@ -87,20 +112,25 @@ function difference(
   boot: BootBinding | undefined,
 ): Difference | undefined {
   const expectedRegisters: Readonly<Record<string, string | undefined>> = entry.registers;
-  const names = ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', ...ZERO_UNLESS_NAMED, 'rtmr3'];
-  for (const [rank, name] of names.entries()) {
-    if (name === 'rtmr3' && boot !== undefined && boot.manifestDigest !== entry.manifestDigest) {
-      return {
-        rank,
-        expected: entry.manifestDigest,
-        actual: boot.manifestDigest,
-        message: 'The manifest is not the expected one: code or configuration has changed.',
-      };
-    }
-    const expected = expectedRegisters[name] ?? ZERO_REGISTER;
+  const { order, zero, optional } = REGISTERS[claims.technology];
+  const manifestChanged = boot !== undefined && boot.manifestDigest !== entry.manifestDigest;
+  const changedManifest = (rank: number): Difference => ({
+    rank,
+    expected: entry.manifestDigest,
+    actual: boot?.manifestDigest ?? 'none',
+    message: 'The manifest is not the expected one: code or configuration has changed.',
+  });
+  for (const [rank, name] of order.entries()) {
+    if (name === MANIFEST_REGISTER && manifestChanged) return changedManifest(rank);
     const actual = claims.registers[name] ?? '';
-    if (actual !== expected) return { rank, expected, actual, message: `Register ${name} is not the expected one.` };
+    const named = expectedRegisters[name];
+    if (named === undefined && optional.includes(name)) continue;
+    const expected = named ?? (zero.includes(name) ? '0'.repeat(actual.length) : 'a value');
+    if (actual !== expected || actual === '') {
+      return { rank, expected, actual, message: `Register ${name} is not the expected one.` };
+    }
   }
+  if (manifestChanged) return changedManifest(order.length);
   return undefined;
 }
 
@@ -121,7 +151,7 @@ export async function appraiseCode(
     };
   const measured = anchor.simulator ? 'simulator' : 'hardware';
   const expected = await extend(ZERO_REGISTER, bundle.boot.manifestDigest);
-  const actual = claims.registers['rtmr3'] ?? '';
+  const actual = claims.registers[MANIFEST_REGISTER] ?? 'no such register';
   if (actual !== expected) {
     return {
       id,

@@ -30,6 +30,12 @@ export function makePin(result: AttestationResult, { policy, simulated, now }: N
   if (claims?.manifest === undefined || claims.manifestDigest === undefined) {
     throw new RefusedError('pin.claims', 'the evidence does not authenticate a manifest, so there is nothing to pin');
   }
+  if (claims.technology !== 'tdx') {
+    throw new RefusedError(
+      'pin.claims',
+      `only servers on Intel TDX can be pinned in this version, not on ${claims.technology}`,
+    );
+  }
   const register = (name: string): string => {
     const value = claims.registers[name];
     if (value === undefined) throw new RefusedError('pin.claims', `the evidence has no register ${name}`);

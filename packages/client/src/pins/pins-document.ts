@@ -37,7 +37,10 @@ const expandedPolicy: Shape<AppraisalPolicy> = {
   },
 };
 
-const registers: Shape<ReferenceEntry['registers']> = object({
+/** The registers of a TDX machine; only these can be pinned in this version. */
+type PinnedRegisters = Extract<ReferenceEntry, { readonly technology: 'tdx' }>['registers'];
+
+const registers: Shape<PinnedRegisters> = object({
   mrtd: hex(48),
   rtmr0: hex(48),
   rtmr1: hex(48),
@@ -54,7 +57,7 @@ export interface Pin {
   readonly mode: 'exact';
   readonly technology: 'tdx';
   /** Those that may be absent were zero, and then have to stay zero. */
-  readonly registers: ReferenceEntry['registers'];
+  readonly registers: PinnedRegisters;
   /** SHA-384, lower-case hexadecimal. */
   readonly manifestDigest: string;
   /** The highest that was seen. */
