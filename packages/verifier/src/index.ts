@@ -20,21 +20,28 @@
  * @module
  */
 export type { ExpectedChannel } from './bindings.ts';
+export { type CacheOptions, cachedEndorsements, type EndorsementStore } from './endorsement-cache.ts';
 export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';
 export { EndorsementUnavailableError, VerificationError } from './errors.ts';
 export { type Fetch, type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
 export { malformedResult } from './malformed.ts';
 export { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
 export { type PresetName, parsePolicy, presets } from './policy-file.ts';
-export type { AttestationResult, Check, CheckStatus, Claims, Verdict } from './result.ts';
+export type { AttestationResult, Check, CheckStatus, Claims, TechnologyName, Verdict } from './result.ts';
 export { simulatorAnchor } from './simulator-anchor.ts';
 export type { TrustAnchor } from './tdx/anchors.ts';
-export type { Anchor, CheckInfo, GivenEndorsements, HardwareClaims, HardwareOutcome } from './technology.ts';
+export type {
+  Anchor,
+  CheckInfo,
+  GivenEndorsements,
+  HardwareClaims,
+  HardwareOutcome,
+  PlatformHint,
+} from './technology.ts';
 export { exitCodeOf, requireVerified } from './verdict.ts';
 export {
   type EndorsementFetcher,
   type Evidence,
-  type PlatformHint,
   type VerifyOptions,
   verify,
 } from './verify.ts';

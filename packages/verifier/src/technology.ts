@@ -7,7 +7,9 @@
  * @module
  */
 import type { DcapCollateral } from '@vitrine/documents';
-import type { Check, Claims } from './result.ts';
+import type { AppraisalPolicy } from './policy.ts';
+import type { Check, Claims, TechnologyName } from './result.ts';
+import type { TrustAnchor } from './tdx/anchors.ts';
 
 /** Who stands behind authenticated claims. */
 export interface Anchor {
@@ -51,4 +53,34 @@ export interface CheckInfo {
   readonly attack: string;
   /** Specification and section. */
   readonly specification: string;
+}
+
+/** The machine whose endorsements are wanted. Unauthenticated: it only chooses what to fetch. */
+export type PlatformHint = {
+  readonly technology: 'tdx';
+  /** Family, model, stepping, platform and custom SKU: 6 bytes, hexadecimal. */
+  readonly fmspc: string;
+  readonly ca: 'platform' | 'processor';
+};
+
+export interface TechnologyInputs {
+  readonly endorsements: GivenEndorsements;
+  /** Roots of simulators that the user allows. */
+  readonly simulatorAnchors: readonly TrustAnchor[];
+  readonly policy: AppraisalPolicy;
+  readonly now: Date;
+}
+
+export interface Technology {
+  readonly name: TechnologyName;
+  /** For people: `an Intel TDX quote`. */
+  readonly called: string;
+  /** Whether `bytes` begin like this technology's evidence. Cheap; says nothing about the rest. */
+  readonly recognises: (bytes: Uint8Array<ArrayBuffer>) => boolean;
+  /** @throws MalformedEvidenceError when `bytes` cannot be read. */
+  readonly verify: (bytes: Uint8Array<ArrayBuffer>, inputs: TechnologyInputs) => Promise<HardwareOutcome>;
+  /** What to fetch endorsements for; absent where the evidence brings all that is needed. */
+  readonly platform?: (bytes: Uint8Array<ArrayBuffer>) => PlatformHint;
+  /** Checks that are `unavailable` when there are no endorsements for this machine. */
+  readonly needEndorsements: readonly string[];
 }

@@ -20,10 +20,10 @@ import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindin
 import { type Endorsement, endorsementsDocument, endorsementsOf, givenEndorsements } from './endorsement-file.ts';
 import { limitsOf } from './limits.ts';
 import type { AppraisalPolicy } from './policy.ts';
-import type { AttestationResult, Check, Claims } from './result.ts';
-import { INTEL_ANCHORS, type TrustAnchor } from './tdx/anchors.ts';
-import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
-import type { HardwareOutcome } from './technology.ts';
+import type { AttestationResult, Check, Claims, TechnologyName } from './result.ts';
+import type { TrustAnchor } from './tdx/anchors.ts';
+import { TECHNOLOGIES } from './technologies.ts';
+import type { HardwareOutcome, PlatformHint, Technology } from './technology.ts';
 import { decide, type Root } from './verdict.ts';
 import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts';
 
@@ -31,14 +31,6 @@ import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts'
 export type Evidence =
   | { readonly kind: 'bundle'; readonly bundle: EvidenceBundle }
   | { readonly kind: 'raw'; readonly bytes: Uint8Array<ArrayBuffer> };
-
-/** The machine whose endorsements are wanted. Unauthenticated: it only chooses what to fetch. */
-export interface PlatformHint {
-  readonly technology: 'tdx';
-  /** Family, model, stepping, platform and custom SKU: 6 bytes, hexadecimal. */
-  readonly fmspc: string;
-  readonly ca: 'platform' | 'processor';
-}
 
 /** Brings endorsements for a machine. A rejection means that they could not be had. */
 export type EndorsementFetcher = (platform: PlatformHint) => Promise<readonly Endorsement[]>;
@@ -55,6 +47,8 @@ export interface VerifyOptions {
   readonly simulatorAnchors: readonly TrustAnchor[];
   /** What the caller saw on its own connection; absent when the evidence comes from a file. */
   readonly channel?: ExpectedChannel;
+  /** Takes raw evidence as this, whatever its first bytes say. */
+  readonly format?: TechnologyName;
   /** Asked only when no given endorsement is for this machine; absent means offline. */
   readonly fetchEndorsements?: EndorsementFetcher;
 }
@@ -71,14 +65,8 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
   if (bundle === undefined && options.channel !== undefined) {
     throw new UsageError('verify.raw-channel', 'raw hardware evidence cannot be bound to a connection: pass a bundle');
   }
-  const quote = evidence.kind === 'bundle' ? quoteOf(evidence.bundle) : evidence.bytes;
-  if (!isTdxQuote(quote)) {
-    throw new MalformedEvidenceError(
-      'evidence.format',
-      'neither an evidence bundle nor hardware evidence of a kind that this release knows: Intel TDX quote',
-    );
-  }
-  const { endorsements, outcome } = await authenticateHardware(quote, bundle, options);
+  const { technology, bytes } = hardwareOf(evidence, options.format);
+  const { endorsements, outcome } = await authenticateHardware(technology, bytes, bundle, options);
   const root = rootOf(outcome);
   const common = await appraiseCommon(outcome, bundle, options);
   const checks = [...outcome.checks, ...common.checks];
@@ -99,9 +87,9 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
     digests: {
       evidence:
         bundle === undefined
-          ? toHex(await digest('SHA-384', quote))
+          ? toHex(await digest('SHA-384', bytes))
           : await documentDigest({
-              hardware: toHex(quote),
+              hardware: toHex(bytes),
               manifest: bundle.manifest,
               boot: bundle.boot,
               ...(bundle.channel === undefined ? {} : { channel: bundle.channel }),
@@ -120,44 +108,54 @@ async function endorsementsDigest(endorsements: readonly Endorsement[]): Promise
   return document === undefined ? null : documentDigest(document);
 }
 
-function quoteOf(bundle: EvidenceBundle): Uint8Array<ArrayBuffer> {
-  if (bundle.hardware.technology === 'tdx') return bundle.hardware.bytes;
+/** Which technology it is: as the bundle or the caller says, else as the first bytes do. */
+function hardwareOf(
+  evidence: Evidence,
+  format: TechnologyName | undefined,
+): { readonly technology: Technology; readonly bytes: Uint8Array<ArrayBuffer> } {
+  const named = evidence.kind === 'bundle' ? evidence.bundle.hardware.technology : format;
+  const bytes = evidence.kind === 'bundle' ? evidence.bundle.hardware.bytes : evidence.bytes;
+  const technology = TECHNOLOGIES.find((one) => (named === undefined ? one.recognises(bytes) : one.name === named));
+  if (technology !== undefined) return { technology, bytes };
+  const known = TECHNOLOGIES.map(({ called }) => called).join(', ');
   throw new MalformedEvidenceError(
     'evidence.format',
-    `unknown technology ${JSON.stringify(bundle.hardware.technology)}; this release verifies: tdx`,
+    named === undefined
+      ? `neither an evidence bundle nor hardware evidence of a kind that this release knows: ${known}`
+      : `unknown technology ${JSON.stringify(named)}; this release verifies: ${TECHNOLOGIES.map(({ name }) => name).join(', ')}`,
   );
 }
 
 /** Verifies with what is at hand; only where nothing at hand is for this machine are endorsements fetched. */
 async function authenticateHardware(
-  quote: Uint8Array<ArrayBuffer>,
+  technology: Technology,
+  bytes: Uint8Array<ArrayBuffer>,
   bundle: EvidenceBundle | undefined,
   options: VerifyOptions,
 ): Promise<{ readonly endorsements: readonly Endorsement[]; readonly outcome: HardwareOutcome }> {
   const carried = bundle?.endorsements === undefined ? [] : endorsementsOf(bundle.endorsements, 'the bundle');
   const given = [...options.endorsements, ...carried];
   const judge = (endorsements: readonly Endorsement[]): Promise<HardwareOutcome> =>
-    verifyTdx(quote, {
-      collateral: givenEndorsements(endorsements).dcap,
-      // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
-      anchors: [...INTEL_ANCHORS, ...options.simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }))],
-      policy: options.policy.tdx,
+    technology.verify(bytes, {
+      endorsements: givenEndorsements(endorsements),
+      simulatorAnchors: options.simulatorAnchors,
+      policy: options.policy,
       now: options.now,
     });
   const outcome = await judge(given);
-  const missing = outcome.checks.some((check) => check.id === 'tdx.tcb-info' && check.status === 'unavailable');
-  if (!missing || options.fetchEndorsements === undefined || outcome.anchor === undefined || outcome.anchor.simulator) {
+  const unavailable = outcome.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);
+  const missing = technology.needEndorsements.some((id) => unavailable.includes(id));
+  const fetcher = options.fetchEndorsements;
+  if (!missing || fetcher === undefined || technology.platform === undefined || outcome.anchor?.simulator !== false) {
     return { endorsements: given, outcome };
   }
   try {
-    const { fmspc, ca } = tdxPlatform(quote);
-    const fetched = await options.fetchEndorsements({ technology: 'tdx', fmspc, ca });
-    const endorsements = [...given, ...fetched];
+    const endorsements = [...given, ...(await fetcher(technology.platform(bytes)))];
     return { endorsements, outcome: await judge(endorsements) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const checks = outcome.checks.map((check) =>
-      check.id === 'tdx.tcb-status' ? { ...check, message: `${check.message} Fetching them failed: ${reason}` } : check,
+      check.id === unavailable[0] ? { ...check, message: `${check.message} Fetching them failed: ${reason}` } : check,
     );
     return { endorsements: given, outcome: { ...outcome, checks } };
   }
