@@ -33,7 +33,7 @@ const steps: readonly Step[] = [
   },
   command('tsc', '-p', 'tsconfig.check.json'),
   command('biome', 'ci', '--colors=off', '--diagnostic-level=warn', '--max-diagnostics=20'),
-  command('oxlint', '--type-aware', 'packages', 'tools', 'test'),
+  command('oxlint', '--type-aware', 'packages', 'tools', 'test', 'examples'),
   command('knip', '--no-progress'),
 ];
 
