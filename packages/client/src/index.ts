@@ -24,11 +24,11 @@ export {
   planClientEntry,
 } from './client-config/claude-desktop.ts';
 export { requireTrust } from './connect/judge.ts';
-export { resolveTrust, simulatorRootFile, type Trust, type TrustOptions } from './connect/trust.ts';
+export { resolveTrust, type Trust, type TrustOptions } from './connect/trust.ts';
 export { type Look, type Pinnable, pinnable, verifyUrl } from './connect/verify-url.ts';
 export { describeRefusal, type Refusal, RefusedError, UnreachableError } from './errors.ts';
 export { describePinChange, makePin, type NewPin, pinReferenceValues } from './pins/pin.ts';
 export type { Pin, PinsDocument } from './pins/pins-document.ts';
 export { findPin, pinsFile, readPins, writePin } from './pins/pins-store.ts';
-export { type Environment, vitrineHome } from './pins/vitrine-home.ts';
+export { type Environment, simulatorRootFile, vitrineHome } from './pins/vitrine-home.ts';
 export { isLoopback, normaliseUrl } from './server-url.ts';

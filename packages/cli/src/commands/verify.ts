@@ -4,6 +4,7 @@
  * @module
  */
 import { writeFileSync } from 'node:fs';
+import { simulatorRootFile } from '@vitrine/client/home';
 import { type EvidenceBundle, formatEvidenceBundle, MalformedEvidenceError, UsageError } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
@@ -166,7 +167,7 @@ async function verifyFile(
 ): Promise<Judged> {
   const now = values.at === undefined ? new Date() : parseTime(values.at);
   const referenceValues = values.reference === undefined ? undefined : readReferenceValues(values.reference);
-  const simulatorAnchors = await simulatorRoots(values);
+  const simulatorAnchors = simulatorRoots(values);
   const allowSimulated = simulatorAnchors.length > 0;
   const input = readInput(file);
   try {
@@ -202,11 +203,10 @@ async function rejection(
 }
 
 /** A file names no address, so the user's own simulator is taken at the user's word. */
-async function simulatorRoots(values: Values): Promise<readonly TrustAnchor[]> {
+function simulatorRoots(values: Values): readonly TrustAnchor[] {
   const given = values['simulator-root'];
   if (given !== undefined) return [simulatorAnchor(readText(given), given)];
   if (values['allow-simulator'] !== true) return [];
-  const { simulatorRootFile } = await import('@vitrine/client');
   const file = simulatorRootFile(userHome());
   return [simulatorAnchor(readText(file), file)];
 }

@@ -5,7 +5,6 @@
  * @module
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type ReferenceValues, UsageError } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
@@ -20,6 +19,7 @@ import { RefusedError } from '../errors.ts';
 import { pinReferenceValues } from '../pins/pin.ts';
 import { type Pin, pinPolicy } from '../pins/pins-document.ts';
 import { findPin, pinsFile } from '../pins/pins-store.ts';
+import { simulatorRootFile } from '../pins/vitrine-home.ts';
 import { isLoopback, normaliseUrl } from '../server-url.ts';
 
 export interface Trust {
@@ -95,11 +95,6 @@ export async function resolveTrust(url: string, options: TrustOptions): Promise<
 
 function expand(policy: PresetName | AppraisalPolicy): AppraisalPolicy {
   return typeof policy === 'string' ? presets[policy] : policy;
-}
-
-/** Where the simulator of this user keeps its root, below the home directory. */
-export function simulatorRootFile(home: string): string {
-  return join(home, 'simulator', 'root.pem');
 }
 
 async function simulatorRoot(url: string, options: TrustOptions): Promise<TrustAnchor> {

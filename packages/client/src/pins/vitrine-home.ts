@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { posix, win32 } from 'node:path';
+import { join, posix, win32 } from 'node:path';
 
 /** The parts of the environment that decide it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,4 +17,9 @@ export function vitrineHome(env: Environment, platform: NodeJS.Platform, homedir
   // The XDG specification wants relative paths ignored.
   const base = XDG_CONFIG_HOME?.startsWith('/') ? XDG_CONFIG_HOME : posix.join(homedir, '.config');
   return posix.join(base, 'vitrine');
+}
+
+/** Where the simulator of this user keeps its root, below the home directory. */
+export function simulatorRootFile(home: string): string {
+  return join(home, 'simulator', 'root.pem');
 }
