@@ -7,6 +7,7 @@
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { benchBridge } from './bench/bridge.ts';
+import { benchBrowser } from './bench/browser.ts';
 import { benchRun } from './bench/run.ts';
 import { type Figure, line } from './bench/statistics.ts';
 import { benchVerdict } from './bench/verdict.ts';
@@ -22,7 +23,7 @@ try {
     `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n\n`,
   );
   process.stdout.write('| what | median | fastest to slowest | target |\n|---|--:|--:|---|\n');
-  for (const bench of [benchVerdict, benchRun, benchBridge, benchVerifier]) {
+  for (const bench of [benchVerdict, benchRun, benchBridge, benchVerifier, benchBrowser]) {
     const figures: readonly Figure[] = await bench(installation);
     for (const figure of figures) process.stdout.write(`${line(figure)}\n`);
   }

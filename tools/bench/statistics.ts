@@ -6,9 +6,9 @@
 
 export interface Figure {
   readonly name: string;
-  /** Milliseconds, or a plain ratio when `unit` is `×`. */
+  /** In `unit`; `×` is a plain ratio. */
   readonly samples: readonly number[];
-  readonly unit: 'ms' | '×';
+  readonly unit: 'ms' | '×' | 'kB';
   /** What was promised for it; empty for the other side of a comparison. */
   readonly target: string;
 }

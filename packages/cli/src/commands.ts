@@ -32,6 +32,11 @@ export const COMMANDS: readonly Row[] = [
     summary: 'Be a stdio MCP server that verifies first, then relays',
     load: async () => (await import('./commands/connect.ts')).connect,
   },
+  {
+    name: 'explain',
+    summary: 'Say what a check is for',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
 ];
 
 /** Loads a command by its exact name. */

@@ -59,10 +59,11 @@ export function isUrl(argument: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(argument);
 }
 
-/** A bundle where the input begins like JSON, else raw hardware evidence. */
+/** A bundle where the input begins like JSON and names the bundle's type, else raw hardware evidence. */
 export function readEvidence(bytes: Uint8Array<ArrayBuffer>, name: string): Evidence {
   if (bytes.length === 0) throw new MalformedEvidenceError('evidence.format', `${name} is empty`);
-  if (bytes[0] !== 0x7b) return { kind: 'raw', bytes };
+  if (bytes[0] !== 0x7b || !new TextDecoder('latin1').decode(bytes).includes('"__cmwc_t"'))
+    return { kind: 'raw', bytes };
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -32,7 +32,7 @@ const result: AttestationResult = {
   },
   unverified: {},
   limits: ['Nothing is perfect.'],
-  digests: { evidence: '', policy: '', endorsements: null, referenceValues: null },
+  digests: { evidence: '', policy: '', endorsements: null, referenceValues: null, eventLog: null },
   time: '2026-01-01T00:00:00.000Z',
 };
 const failing = (id: string, status: 'failed' | 'unavailable'): AttestationResult => ({

@@ -18,10 +18,14 @@ interface Question {
 const QUESTIONS: readonly Question[] = [
   {
     text: 'Genuine hardware?',
-    covers: (id) => id.startsWith('tdx.') || id.startsWith('evidence.'),
+    covers: (id) => /^(?:tdx|sgx|snp|nitro|tpm|evidence|bundle|endorsements)\./.test(id),
     detail: hardwareDetail,
   },
-  { text: 'Exact code?', covers: (id) => id === 'workload.code' || id === 'workload.reference', detail: codeDetail },
+  {
+    text: 'Exact code?',
+    covers: (id) => id === 'workload.code' || id === 'workload.reference' || id.startsWith('eventlog.'),
+    detail: codeDetail,
+  },
   { text: 'Exact configuration?', covers: (id) => id === 'workload.manifest', detail: configurationDetail },
   {
     text: 'Keys made inside?',
@@ -56,7 +60,7 @@ export function transcript(result: AttestationResult, subject: string, policyNam
     const [status, answer] = answerTo(question, result);
     return `  ${terminal.style(STYLES[status], MARKS[status])} ${question.text.padEnd(21)} ${wrap(clean(answer), WIDTH, ' '.repeat(26))}`;
   });
-  const checks = result.checks.map((check) => checkLines(check, terminal));
+  const checks = result.checks.filter(worthALine).map((check) => checkLines(check, terminal));
   const limits = result.limits.map((limit) => `  · ${wrap(clean(limit), WIDTH, '    ')}`);
   return [
     `${clean(subject)}`,
@@ -82,20 +86,32 @@ function answerTo(question: Question, result: AttestationResult): [CheckStatus, 
     .find((check) => check !== undefined);
   if (worst !== undefined)
     return [worst.status, `${worst.status === 'failed' ? 'no' : 'not known'}: ${worst.message} (${worst.id})`];
-  if (question.covers('tdx.pck-chain') && result.verdict === 'simulated') return ['waived', question.detail(result)];
+  if (question.text === 'Genuine hardware?' && result.verdict === 'simulated')
+    return ['waived', question.detail(result)];
   const passed = checks.filter((check) => check.status === 'passed');
   const waived = checks.find((check) => check.status === 'waived');
   if (passed.length === 0 || question.text === 'Source?')
     return ['waived', `not asked: ${waived?.message ?? 'the policy does not ask'}`];
-  if (waived !== undefined && waived.id === 'workload.code') return ['waived', waived.message];
+  const unmeasured = checks.find((check) => check.id === 'workload.code' && check.status === 'waived');
+  if (unmeasured !== undefined) return ['waived', unmeasured.message];
   return ['passed', question.detail(result)];
 }
 
+const TECHNOLOGIES = {
+  tdx: 'Intel TDX',
+  sgx: 'Intel SGX',
+  snp: 'AMD SEV-SNP',
+  nitro: 'AWS Nitro',
+  tpm: 'TPM 2.0',
+} as const;
+
 function hardwareDetail({ claims, verdict }: AttestationResult): string {
-  const level = `Intel TDX, TCB ${claims?.tcbStatus ?? 'unknown'}`;
-  return verdict === 'simulated'
-    ? `no: a simulator, whose root you allowed (${level} in format)`
-    : `${level}, under ${claims?.anchor ?? 'no anchor'}`;
+  const name = claims === undefined ? 'hardware' : TECHNOLOGIES[claims.technology];
+  const level = claims?.tcbStatus === undefined ? name : `${name}, TCB ${claims.tcbStatus}`;
+  if (verdict !== 'simulated') return `${level}, under ${claims?.anchor ?? 'no anchor'}`;
+  return claims?.technology === 'tpm'
+    ? `not shown: ${level}, under a key that you named yourself`
+    : `no: a simulator, whose root you allowed (${level} in format)`;
 }
 
 function codeDetail({ claims }: AttestationResult): string {
@@ -117,6 +133,11 @@ function configurationDetail({ claims }: AttestationResult): string {
 function keyDetail({ claims, scope }: AttestationResult): string {
   const key = `TLS key ${short(claims?.tlsSpki ?? '')} was made at this boot`;
   return scope === 'live' ? `${key} and is the one of this connection` : key;
+}
+
+/** Six lines that an absent event log was not asked for would hide the others; the limits name them. */
+function worthALine({ id, status }: Check): boolean {
+  return !(id.startsWith('eventlog.') && status === 'waived');
 }
 
 function checkLines(check: Check, terminal: Terminal): string {

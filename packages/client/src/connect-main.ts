@@ -8,17 +8,17 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseDocument, type ReferenceValues, referenceValuesShape, UsageError } from '@vitrine/documents';
-import { type AppraisalPolicy, intelPcs, parsePolicy } from '@vitrine/verifier';
+import { type AppraisalPolicy, parsePolicy } from '@vitrine/verifier';
 import { runBridge } from './bridge/bridge.ts';
 import { type AttestedFetch, attestedFetch } from './channel/attested-fetch.ts';
 import { cleanText } from './clean-text.ts';
 import { requireTrust } from './connect/judge.ts';
 import { resolveTrust, type TrustOptions } from './connect/trust.ts';
+import { onlineEndorsements } from './online-endorsements.ts';
 import { vitrineHome } from './pins/vitrine-home.ts';
 import { normaliseUrl } from './server-url.ts';
 
 const TIME_LIMIT_MS = 30_000;
-const ENDORSEMENTS_LIMIT_MS = 15_000;
 
 const HELP = `Verifies an MCP server, then relays to it: a stdio MCP server for any MCP client.
 
@@ -137,12 +137,13 @@ async function open(
   process: ConnectProcess,
   signal: AbortSignal,
 ): Promise<AttestedFetch> {
+  const home = vitrineHome(process.env, process.platform, homedir());
   const options: TrustOptions = {
-    home: vitrineHome(process.env, process.platform, homedir()),
+    home,
     purpose: 'connect',
     allowSimulator: given.allowSimulator,
     // Through a client of its own: nothing that the server is sent shares a connection with it.
-    fetchEndorsements: intelPcs({ fetch: globalThis.fetch, timeoutMs: ENDORSEMENTS_LIMIT_MS }),
+    fetchEndorsements: onlineEndorsements(home),
     ...(given.policy === undefined ? {} : { policy: await readPolicy(given.policy) }),
     ...(given.reference === undefined ? {} : { referenceValues: await readReference(given.reference) }),
     ...(given.simulatorRoot === undefined ? {} : { simulatorRootPem: await read(given.simulatorRoot) }),

@@ -37,6 +37,14 @@ promise('P3', 'a bundle reads back as it was written', () => {
   expect(formatEvidenceBundle(parseEvidenceBundle(text))).toBe(text);
 });
 
+promise('P3', 'a bundle with an event log reads back as it was written', () => {
+  const logged = formatEvidenceBundle({ ...bundle, eventLog: Uint8Array.of(9, 8, 7) });
+  expect(parseEvidenceBundle(logged).eventLog).toEqual(Uint8Array.of(9, 8, 7));
+  expect(formatEvidenceBundle(parseEvidenceBundle(logged))).toBe(logged);
+  const foreign = JSON.stringify({ ...members, eventlog: ['text/plain', 'AAAA'] });
+  expect(() => parseEvidenceBundle(foreign)).toThrow(/media type "text\/plain"/);
+});
+
 const manifestWith = (change: object): unknown => [
   'application/vnd.vitrine.manifest+json',
   toBase64Url(canonicalBytes({ ...bundle.manifest, ...change })),

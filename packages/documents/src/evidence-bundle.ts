@@ -18,6 +18,7 @@ import { type JsonValue, parseStrictJson } from './strict-json.ts';
 
 /** Identifies the collection, RFC 9999 member `__cmwc_t`. */
 const COLLECTION_TYPE = 'tag:vitrine.dev,2026:evidence-bundle/v1';
+const EVENT_LOG_TYPE = 'application/vnd.vitrine.eventlog';
 const HARDWARE_TYPE = /^application\/vnd\.vitrine\.([a-z0-9-]+)$/;
 /** Far above any real bundle (about 40 kB with endorsements) and far below what hurts to parse. */
 export const MAX_BUNDLE_BYTES: number = 1 << 20;
@@ -32,6 +33,8 @@ export interface EvidenceBundle {
   readonly hardware: HardwareEvidence;
   readonly manifest: Manifest;
   readonly boot: BootBinding;
+  /** What was extended into the run-time registers, raw, in the format of whoever extended them. */
+  readonly eventLog?: Uint8Array<ArrayBuffer>;
   /** Absent in evidence that was made at boot and is not about a connection. */
   readonly channel?: ChannelBinding;
   readonly endorsements?: Endorsements;
@@ -58,7 +61,12 @@ const DOCUMENTS = {
   },
 } as const satisfies Record<string, DocumentMember>;
 
-const LABELS: readonly string[] = ['__cmwc_t', 'hardware', ...Object.values(DOCUMENTS).map((member) => member.label)];
+const LABELS: readonly string[] = [
+  '__cmwc_t',
+  'hardware',
+  'eventlog',
+  ...Object.values(DOCUMENTS).map((member) => member.label),
+];
 
 /** The text of a bundle, canonical (RFC 8785). */
 export function formatEvidenceBundle(bundle: EvidenceBundle): string {
@@ -66,6 +74,7 @@ export function formatEvidenceBundle(bundle: EvidenceBundle): string {
     __cmwc_t: COLLECTION_TYPE,
     hardware: [`application/vnd.vitrine.${bundle.hardware.technology}`, toBase64Url(bundle.hardware.bytes)],
   };
+  if (bundle.eventLog !== undefined) collection['eventlog'] = [EVENT_LOG_TYPE, toBase64Url(bundle.eventLog)];
   for (const key of ['manifest', 'boot', 'channel', 'endorsements'] as const) {
     const document = bundle[key];
     if (document === undefined) continue;
@@ -94,12 +103,14 @@ export function parseEvidenceBundle(text: string): EvidenceBundle {
   const [hardwareType, hardwareBytes] = readRecord(members, 'hardware');
   const technology = HARDWARE_TYPE.exec(hardwareType)?.[1];
   if (technology === undefined) throw malformed(`unknown media type ${JSON.stringify(hardwareType)} of "hardware"`);
+  const eventLog = readEventLog(members);
   const channel = readDocument(members, DOCUMENTS.channel, channelBindingShape);
   const endorsements = readDocument(members, DOCUMENTS.endorsements, endorsementsShape);
   return {
     hardware: { technology, bytes: hardwareBytes },
     manifest: present(readDocument(members, DOCUMENTS.manifest, manifestShape), 'manifest'),
     boot: present(readDocument(members, DOCUMENTS.boot, bootBindingShape), 'binding.boot'),
+    ...(eventLog === undefined ? {} : { eventLog }),
     ...(channel === undefined ? {} : { channel }),
     ...(endorsements === undefined ? {} : { endorsements }),
   };
@@ -113,6 +124,14 @@ function readRecord(members: Readonly<Record<string, JsonValue>>, label: string)
   const bytes = fromBase64Url(value[1]);
   if (bytes === undefined) throw malformed(`the value of ${JSON.stringify(label)} is not canonical unpadded base64url`);
   return [value[0], bytes];
+}
+
+function readEventLog(members: Readonly<Record<string, JsonValue>>): Uint8Array<ArrayBuffer> | undefined {
+  if (members['eventlog'] === undefined) return undefined;
+  const [mediaType, bytes] = readRecord(members, 'eventlog');
+  if (mediaType !== EVENT_LOG_TYPE)
+    throw malformed(`"eventlog" has media type ${JSON.stringify(mediaType)}, expected ${EVENT_LOG_TYPE}`);
+  return bytes;
 }
 
 function readDocument<T>(

@@ -4,6 +4,7 @@
  * @module
  */
 import type { CertificateExtension } from '@vitrine/attester';
+import type { CollateralChanges } from './collateral.ts';
 import type { Pki } from './pki.ts';
 import { type CrlDescription, revokedEntry } from './revocation-list.ts';
 import type { TcbInfo, TdxModuleIdentity } from './tcb-info.ts';
@@ -64,3 +65,13 @@ export function zeroS(signature: Uint8Array): Uint8Array<ArrayBuffer> {
   const changed = Uint8Array.from(signature);
   return changed.fill(0, changed.length / 2);
 }
+
+/** Turns the endorsements of the simulated machine into those for SGX. Other changes go before or after. */
+export const forSgx: Pick<CollateralChanges, 'tcbInfo' | 'qeIdentity'> = {
+  tcbInfo: ({ tdxModule, tdxModuleIdentities, ...good }) => ({
+    ...good,
+    id: 'SGX',
+    tcbLevels: good.tcbLevels.map(({ tcb: { tdxtcbcomponents, ...tcb }, ...level }) => ({ ...level, tcb })),
+  }),
+  qeIdentity: (good) => ({ ...good, id: 'QE' }),
+};

@@ -45,7 +45,8 @@
  * - bad signature: `tcbInfoSignature: zeroR`; changed after signing: `after`.
  *
  * Quote ({@link forgeQuote}):
- * - `header: (good) => ({ ...good, version: 5 })`; `body: (good) => ({ ...good, tdAttributes: … })` for a
+ * - `header: (good) => ({ ...good, version: 5 })`, with `td15` in the body for TD 1.5 and `bodyDescriptor`;
+ *   `enclave: (good) => good` makes it an SGX quote, with {@link forSgx} for its endorsements; `body: (good) => ({ ...good, tdAttributes: … })` for a
  *   debug TD, SEPT_VE_DISABLE off, reserved bits, XFAM, MRSIGNERSEAM, SEAMATTRIBUTES, TEE_TCB_SVN, registers.
  *   {@link withBit} sets or clears one bit.
  * - QE: `qeReport: (good) => ({ ...good, isvSvn: 0 })`, debug attributes, and the binding:
@@ -86,6 +87,7 @@ export {
 } from './certificate.ts';
 export { type CollateralChanges, pemChain, type TextSigner } from './collateral.ts';
 export {
+  forSgx,
   revoking,
   unknownCritical,
   withBit,
@@ -98,7 +100,7 @@ export { generateKeyPair, generateRsaKeyPair, type KeyPair, pointOf, signRaw } f
 export { distinguishedName, type Pki, type PkiChanges, SIMULATOR_ROOT_NAME } from './pki.ts';
 export { type Platform, sgxExtension } from './platform.ts';
 export type { QeIdentity, QeReport } from './qe-identity.ts';
-export type { QuoteChanges } from './quote.ts';
+export type { BodyDescriptor, QuoteChanges } from './quote.ts';
 export { type CrlDescription, type RevokedEntry, revokedEntry } from './revocation-list.ts';
 export type { ModuleTcbLevel, TcbInfo, TcbLevel, TdxModuleIdentity } from './tcb-info.ts';
 export type { QuoteHeader, TdBody } from './td-body.ts';
@@ -137,7 +139,7 @@ export interface ForgedQuoteOptions extends QuoteChanges {
   readonly attestationKey?: KeyPair;
 }
 
-/** A TDX v4 quote of the simulated machine, good unless changed. */
+/** A TDX v4 quote of the simulated machine (or another kind, by changes), good unless changed. */
 export function forgeQuote(pki: Pki, options: ForgedQuoteOptions = {}): Uint8Array<ArrayBuffer> {
   const registers = launchRegisters(options.release ?? 'test', options.manifestDigest ?? '00'.repeat(48));
   const claims = registerClaims(registers, options.reportData ?? new Uint8Array(64));

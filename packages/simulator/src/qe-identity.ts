@@ -26,20 +26,27 @@ export interface QeIdentity {
   readonly tcbLevels: readonly ModuleTcbLevel[];
 }
 
-/** The fields of an SGX report body that are not reserved. Byte strings have the length of their field. */
+/** The fields of an SGX report body that are not reserved. Byte strings have the length of their field; zero unless given where optional. */
 export interface QeReport {
   /** 16 bytes. */
   readonly cpuSvn: Uint8Array;
   /** 4 bytes, little-endian. */
   readonly miscSelect: Uint8Array;
+  /** 16 bytes. */
+  readonly isvExtProdId?: Uint8Array;
   /** 16 bytes; DEBUG is bit 1 of the first. */
   readonly attributes: Uint8Array;
   /** 32 bytes. */
   readonly mrEnclave: Uint8Array;
   /** 32 bytes. */
   readonly mrSigner: Uint8Array;
+  /** 64 bytes. */
+  readonly configId?: Uint8Array;
   readonly isvProdId: number;
   readonly isvSvn: number;
+  readonly configSvn?: number;
+  /** 16 bytes. */
+  readonly isvFamilyId?: Uint8Array;
   /** 64 bytes: SHA-256(attestation key ‖ authentication data), then 32 zero bytes. */
   readonly reportData: Uint8Array;
 }
@@ -92,23 +99,41 @@ export function createQeReport(platform: Platform, reportData: Uint8Array): QeRe
   };
 }
 
+/** The report of a good enclave on `platform`. */
+export function createEnclaveReport(platform: Platform, reportData: Uint8Array): QeReport {
+  const attributes = new Uint8Array(16);
+  attributes.set([0x05, 0, 0, 0, 0, 0, 0, 0, 0xe7]);
+  return {
+    ...createQeReport(platform, reportData),
+    attributes,
+    mrEnclave: createHash('sha256').update('vitrine simulated enclave').digest(),
+    mrSigner: createHash('sha256').update('vitrine simulated enclave signer').digest(),
+    isvProdId: 1,
+    isvSvn: 2,
+  };
+}
+
 /** The 384 bytes of the report body. */
 export function encodeQeReport(report: QeReport): Uint8Array<ArrayBuffer> {
-  const versions = new Uint8Array(4);
+  const versions = new Uint8Array(6);
   const view = new DataView(versions.buffer);
   view.setUint16(0, report.isvProdId, true);
   view.setUint16(2, report.isvSvn, true);
+  view.setUint16(4, report.configSvn ?? 0, true);
   return concatBytes(
     report.cpuSvn,
     report.miscSelect,
-    new Uint8Array(28),
+    new Uint8Array(12),
+    report.isvExtProdId ?? new Uint8Array(16),
     report.attributes,
     report.mrEnclave,
     new Uint8Array(32),
     report.mrSigner,
-    new Uint8Array(96),
+    new Uint8Array(32),
+    report.configId ?? new Uint8Array(64),
     versions,
-    new Uint8Array(60),
+    new Uint8Array(42),
+    report.isvFamilyId ?? new Uint8Array(16),
     report.reportData,
   );
 }

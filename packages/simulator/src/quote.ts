@@ -1,5 +1,5 @@
 /**
- * Assembles and signs TDX quotes, version 4: header and body under the attestation key, the
+ * Assembles and signs TDX quotes (version 4, or 5) and SGX quotes (version 3): header and body under the attestation key, the
  * quoting enclave's report under the PCK key, and the PCK chain.
  *
  * Each layer can be changed before what lies above it is signed; without changes the quote is one
@@ -12,10 +12,11 @@ import { encodePem } from '@vitrine/attester';
 import { concatBytes } from '@vitrine/documents';
 import { type KeyPair, pointOf, signRaw } from './keys.ts';
 import type { Pki } from './pki.ts';
-import { createQeReport, encodeQeReport, type QeReport } from './qe-identity.ts';
+import { createEnclaveReport, createQeReport, encodeQeReport, type QeReport } from './qe-identity.ts';
 import {
   createHeader,
   createTdBody,
+  encodeBodyDescriptor,
   encodeHeader,
   encodeTdBody,
   type QuoteHeader,
@@ -27,6 +28,10 @@ import {
 export interface QuoteChanges {
   readonly header?: (good: QuoteHeader) => QuoteHeader;
   readonly body?: (good: TdBody) => TdBody;
+  /** The report of an enclave, instead of a TD: makes it an SGX quote of version 3. */
+  readonly enclave?: (good: QeReport) => QeReport;
+  /** Type and size in front of the body, of version 5 alone. */
+  readonly bodyDescriptor?: (good: BodyDescriptor) => BodyDescriptor;
   /** Raw r ‖ s of the attestation key over header and body. */
   readonly quoteSignature?: (good: Uint8Array) => Uint8Array;
   /** Who signs header and body; the attestation key that is carried stays the same. */
@@ -50,6 +55,12 @@ export interface QuoteChanges {
   readonly after?: (good: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 }
 
+export interface BodyDescriptor {
+  /** 1 SGX, 2 TD 1.0, 3 TD 1.5. */
+  readonly type: number;
+  readonly size: number;
+}
+
 /** What a real quoting enclave shows as authentication data. */
 const AUTH_DATA = Uint8Array.from({ length: 32 }, (_, index) => index);
 
@@ -65,9 +76,20 @@ export function makeQuote(
   changes: QuoteChanges = {},
 ): Uint8Array<ArrayBuffer> {
   const change = <T>(good: T, by: ((good: T) => T) | undefined): T => (by === undefined ? good : by(good));
+  const { enclave } = changes;
+  const goodHeader = createHeader();
+  const header = change(enclave === undefined ? goodHeader : { ...goodHeader, version: 3, teeType: 0 }, changes.header);
+  const td = change(createTdBody(claims), changes.body);
+  const body =
+    enclave === undefined
+      ? encodeTdBody(td)
+      : encodeQeReport(enclave(createEnclaveReport(pki.platform, claims.reportData)));
+  const type = enclave === undefined ? (td.td15 === undefined ? 2 : 3) : 1;
+  const descriptor = change({ type, size: body.length }, changes.bodyDescriptor);
   const signed = concatBytes(
-    encodeHeader(change(createHeader(), changes.header)),
-    encodeTdBody(change(createTdBody(claims), changes.body)),
+    encodeHeader(header),
+    ...(header.version === 5 ? [encodeBodyDescriptor(descriptor.type, descriptor.size)] : []),
+    body,
   );
   const signature = change<Uint8Array>(signRaw(changes.quoteSigner ?? attestationKey, signed), changes.quoteSignature);
 
@@ -94,7 +116,7 @@ export function makeQuote(
   const signatureData = concatBytes(
     signature,
     point,
-    certificationData(changes.outerCertificationDataType ?? 6, inner),
+    header.version === 3 ? inner : certificationData(changes.outerCertificationDataType ?? 6, inner),
   );
   return change(concatBytes(signed, uint32(signatureData.length), signatureData), changes.after);
 }

@@ -1,7 +1,7 @@
 /**
- * Header and TD 1.0 report body of a TDX quote, version 4, as fields.
+ * Header and report body (TD 1.0 or TD 1.5) of a TDX quote as fields.
  *
- * Layout: Intel TDX DCAP Quoting Library API, quote format version 4.
+ * Layout: Intel TDX DCAP Quoting Library API, quote format versions 4 and 5.
  *
  * @module
  */
@@ -39,6 +39,13 @@ export interface TdBody {
   readonly rtmr2: Uint8Array;
   readonly rtmr3: Uint8Array;
   readonly reportData: Uint8Array;
+  /** Makes it a body of TD 1.5. */
+  readonly td15?: {
+    /** 16 bytes. */
+    readonly teeTcbSvn2: Uint8Array;
+    /** 48 bytes. */
+    readonly mrServiceTd: Uint8Array;
+  };
 }
 
 /** The registers of a launched TD and the report data that it asks for. */
@@ -83,7 +90,7 @@ export function encodeHeader(header: QuoteHeader): Uint8Array<ArrayBuffer> {
   return concatBytes(start, header.reserved, header.qeVendorId, header.userData);
 }
 
-/** 584 bytes when every field has its length. */
+/** 584 bytes, or 648 for TD 1.5, when every field has its length. */
 export function encodeTdBody(body: TdBody): Uint8Array<ArrayBuffer> {
   return concatBytes(
     body.teeTcbSvn,
@@ -101,5 +108,15 @@ export function encodeTdBody(body: TdBody): Uint8Array<ArrayBuffer> {
     body.rtmr2,
     body.rtmr3,
     body.reportData,
+    ...(body.td15 === undefined ? [] : [body.td15.teeTcbSvn2, body.td15.mrServiceTd]),
   );
+}
+
+/** What version 5 puts in front of a body: its type and its size. */
+export function encodeBodyDescriptor(type: number, size: number): Uint8Array<ArrayBuffer> {
+  const descriptor = new Uint8Array(6);
+  const view = new DataView(descriptor.buffer);
+  view.setUint16(0, type, true);
+  view.setUint32(2, size, true);
+  return descriptor;
 }

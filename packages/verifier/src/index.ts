@@ -19,17 +19,22 @@
  *
  * @module
  */
+
+export { type AmdEndorsements, type AmdKdsOptions, amdKds } from './amd-kds.ts';
 export type { ExpectedChannel } from './bindings.ts';
+export type { Fetch } from './bounded-fetch.ts';
+export { CHECKS } from './checks.ts';
+export type { TrustAnchor } from './dcap/anchors.ts';
 export { type CacheOptions, cachedEndorsements, type EndorsementStore } from './endorsement-cache.ts';
 export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';
 export { EndorsementUnavailableError, VerificationError } from './errors.ts';
-export { type Fetch, type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
+export { type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
 export { malformedResult } from './malformed.ts';
 export { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
 export { type PresetName, parsePolicy, presets } from './policy-file.ts';
 export type { AttestationResult, Check, CheckStatus, Claims, TechnologyName, Verdict } from './result.ts';
 export { simulatorAnchor } from './simulator-anchor.ts';
-export type { TrustAnchor } from './tdx/anchors.ts';
+export { TECHNOLOGY_NAMES } from './technologies.ts';
 export type {
   Anchor,
   CheckInfo,
@@ -38,6 +43,8 @@ export type {
   HardwareOutcome,
   PlatformHint,
 } from './technology.ts';
+export { parseTpmAttestationKey, type TpmAttestationKey } from './tpm/attestation-key.ts';
+export { type VendorOptions, vendorEndorsements } from './vendor-endorsements.ts';
 export { exitCodeOf, requireVerified } from './verdict.ts';
 export {
   type EndorsementFetcher,

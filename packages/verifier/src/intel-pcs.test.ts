@@ -19,7 +19,7 @@ const platform = { technology: 'tdx', fmspc, ca: 'platform' } as const;
 
 async function fetching<T>(
   handler: RequestListener,
-  use: (fetcher: EndorsementFetcher) => Promise<T>,
+  use: (fetcher: ReturnType<typeof intelPcs>) => Promise<T>,
   timeoutMs = 5000,
 ): Promise<T> {
   const server = createServer(handler);

@@ -6,15 +6,10 @@
  *
  * @module
  */
-import { VitrineError } from '@vitrine/documents';
+import { type Answer, type BoundedRequest, type Fetch, get, unavailable } from './bounded-fetch.ts';
 import { collateralFromPcs } from './dcap/collateral.ts';
-import type { EndorsementFetcher } from './verify.ts';
-
-/** The part of the Fetch API that is needed. */
-export type Fetch = (
-  url: string,
-  init: { readonly redirect: 'error'; readonly signal: AbortSignal },
-) => Promise<Response>;
+import type { Endorsement } from './endorsement-file.ts';
+import type { DcapPlatformHint } from './technology.ts';
 
 export interface IntelPcsOptions {
   readonly fetch: Fetch;
@@ -32,16 +27,16 @@ const ROOT_CRL = 'https://certificates.trustedservices.intel.com/IntelSGXRootCA.
 const MAX_BYTES = 1 << 20;
 
 /** A fetcher for `VerifyOptions.fetchEndorsements`. Its rejections are VitrineErrors of code `endorsements.unavailable`. */
-export function intelPcs(options: IntelPcsOptions): EndorsementFetcher {
+export function intelPcs(options: IntelPcsOptions): (platform: DcapPlatformHint) => Promise<readonly Endorsement[]> {
   const service = options.service ?? SERVICE;
-  return async ({ fmspc, ca }) => {
+  return async ({ technology, fmspc, ca }) => {
     const signal = AbortSignal.timeout(options.timeoutMs);
-    const get = (url: string): Promise<Answer> => answerOf(options.fetch, url, signal);
+    const request: BoundedRequest = { fetch: options.fetch, signal, maxBytes: MAX_BYTES };
     const [tcbInfo, qeIdentity, pckCrl, rootCrl] = await Promise.all([
-      get(`${service}/tdx/certification/v4/tcb?fmspc=${fmspc}`),
-      get(`${service}/tdx/certification/v4/qe/identity`),
-      get(`${service}/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`),
-      get(options.rootCrl ?? ROOT_CRL),
+      answer(`${service}/${technology}/certification/v4/tcb?fmspc=${fmspc}`, request),
+      answer(`${service}/${technology}/certification/v4/qe/identity`, request),
+      answer(`${service}/sgx/certification/v4/pckcrl?ca=${ca}&encoding=der`, request),
+      answer(options.rootCrl ?? ROOT_CRL, request),
     ]);
     const collateral = collateralFromPcs({
       tcbInfo: textOf(tcbInfo),
@@ -56,40 +51,8 @@ export function intelPcs(options: IntelPcsOptions): EndorsementFetcher {
   };
 }
 
-interface Answer {
-  readonly url: string;
-  readonly headers: Headers;
-  readonly body: Uint8Array;
-}
-
-async function answerOf(fetch: Fetch, url: string, signal: AbortSignal): Promise<Answer> {
-  let response: Response;
-  try {
-    response = await fetch(url, { redirect: 'error', signal });
-    if (response.status === 200) return { url, headers: response.headers, body: await bodyOf(response, url) };
-  } catch (cause) {
-    if (cause instanceof VitrineError) throw cause;
-    throw unavailable(url, signal.aborted ? 'no answer in time' : reasonOf(cause), cause);
-  }
-  await response.body?.cancel();
-  throw unavailable(url, `it answered ${response.status}`);
-}
-
-async function bodyOf(response: Response, url: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > MAX_BYTES) throw unavailable(url, `its answer is larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const body = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return body;
+async function answer(url: string, request: BoundedRequest): Promise<Answer> {
+  return (await get(url, request)) ?? Promise.reject(unavailable(url, 'it answered 404'));
 }
 
 function textOf({ url, body }: Answer): string {
@@ -108,14 +71,4 @@ function chainOf({ url, headers }: Answer, name: string): string {
   } catch (cause) {
     throw unavailable(url, `its header ${name} is not percent-encoded`, cause);
   }
-}
-
-/** Network stacks hide the reason one level down. */
-function reasonOf(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return inner instanceof Error ? inner.message : String(inner);
-}
-
-function unavailable(url: string, why: string, cause?: unknown): VitrineError {
-  return new VitrineError('endorsements.unavailable', `${url}: ${why}`, cause === undefined ? undefined : { cause });
 }

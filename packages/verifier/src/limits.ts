@@ -36,7 +36,7 @@ export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): r
     );
   if (policy.provenance === 'any')
     limits.push('Nothing ties the measured code to a source repository or to whoever built it.');
-  if (policy.tdx.platforms === 'any' && !simulated)
+  if (claims !== undefined && !simulated && acceptsAnyMachine(policy, claims.technology))
     limits.push('Any machine of this vendor is accepted: a broken machine elsewhere could answer in its place.');
   const waived = checks.filter((check) => check.status === 'waived').map((check) => check.id);
   if (waived.length > 0) limits.push(`Not demanded here: ${waived.join(', ')}.`);
@@ -45,4 +45,8 @@ export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): r
   limits.push('Evidence says which code runs, not that this code is free of faults or ill will.');
   limits.push('The operator can see sizes and timing of traffic, and can stop the service.');
   return limits;
+}
+
+function acceptsAnyMachine(policy: AppraisalPolicy, technology: Claims['technology']): boolean {
+  return technology !== 'tpm' && policy[technology].platforms === 'any';
 }

@@ -30,6 +30,7 @@ export async function malformedResult(
       policy: await documentDigest(policy),
       endorsements: null,
       referenceValues: null,
+      eventLog: null,
     },
     time: now.toISOString(),
   };

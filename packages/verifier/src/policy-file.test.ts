@@ -27,7 +27,9 @@ promise('P7', 'a policy without extends must be complete', () => {
 
 promise('P7', 'the presets differ where they say they do, and waive nothing else', () => {
   expect(presets['hardware-only'].workload).toMatchObject({ code: 'any', reference: 'any' });
-  expect(plain({ ...presets['hardware-only'], workload: presets.default.workload })).toEqual(plain(presets.default));
+  // A TPM quote says nothing but PCRs, so that without a workload neither they nor a nonce are demanded.
+  const { workload, tpm } = presets.default;
+  expect(plain({ ...presets['hardware-only'], workload, tpm })).toEqual(plain(presets.default));
   expect(presets.strict.tdx.platforms).toBe('listed');
   for (const preset of Object.values(presets)) {
     expect(preset.tdx).toMatchObject({
@@ -64,6 +66,11 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
   ],
   ['no type', JSON.stringify({ extends: 'default' }), /missing field "type"; expected "vitrine\/appraisal-policy\/v1"/],
   ['another type', file({ type: 'vitrine/appraisal-policy/v2' }), /type: expected "vitrine\/appraisal-policy\/v1"/],
+  [
+    'a run-time register pinned without the launch registers',
+    file({ tdx: { registers: [{ mrtd: 'any', rtmr0: 'any', rtmr1: 'any', rtmr2: 'any', rtmr3: 'ab'.repeat(48) }] } }),
+    /tdx\.registers\[0\]: pins rtmr3 and leaves mrtd, rtmr0, rtmr1, rtmr2 open/,
+  ],
   ['a register that is too short', file({ tdx: { mrseam: ['ab'] } }), /48 bytes/],
   [
     'a duplicate field',

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type JsonValue, parseDocument, parseJsonFile, UsageError } from '@vitrine/documents';
+import { type JsonValue, parseDocument, parseJsonFile, showPath, UsageError } from '@vitrine/documents';
 import { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
 import defaultPreset from './presets/default.json' with { type: 'json' };
 import hardwareOnlyPreset from './presets/hardware-only.json' with { type: 'json' };
 import strictPreset from './presets/strict.json' with { type: 'json' };
+import { checkTdxPolicy } from './tdx/policy.ts';
 
 export type PresetName = 'strict' | 'default' | 'hardware-only';
 
@@ -30,7 +31,7 @@ export function parsePolicy(text: string, fileName: string): AppraisalPolicy {
   const { extends: parent, ...overrides } = file;
   if (file['type'] === undefined)
     throw new UsageError('policy.shape', `${fileName}: missing field "type"; expected "${presets.default.type}"`);
-  if (parent === undefined) return parseDocument(text, appraisalPolicyShape, fileName);
+  if (parent === undefined) return checked(parseDocument(text, appraisalPolicyShape, fileName), fileName);
   const names = Object.keys(presets);
   if (typeof parent !== 'string' || !names.includes(parent)) {
     throw new UsageError(
@@ -39,7 +40,18 @@ export function parsePolicy(text: string, fileName: string): AppraisalPolicy {
     );
   }
   const base = presets[parent as PresetName];
-  return parseDocument(JSON.stringify(merge(base, overrides, fileName, [])), appraisalPolicyShape, fileName);
+  return checked(
+    parseDocument(JSON.stringify(merge(base, overrides, fileName, [])), appraisalPolicyShape, fileName),
+    fileName,
+  );
+}
+
+/** Rules between fields that a shape cannot say. */
+function checked(policy: AppraisalPolicy, fileName: string): AppraisalPolicy {
+  const issues = checkTdxPolicy(policy.tdx);
+  if (issues.length === 0) return policy;
+  const lines = issues.map(({ path, message }) => `  ${showPath(['tdx', ...path])}: ${message}`);
+  throw new UsageError('policy.registers', `${fileName} is not valid:\n${lines.join('\n')}`);
 }
 
 /** Overrides replace fields, object by object; a list replaces a list as a whole. */

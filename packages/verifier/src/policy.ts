@@ -8,11 +8,21 @@
  * @module
  */
 import { type Infer, object, oneOf, type Shape } from '@vitrine/documents';
+import { eventLogPolicyShape } from './eventlog/policy.ts';
+import { nitroPolicyShape } from './nitro/policy.ts';
+import { sgxPolicyShape } from './sgx/policy.ts';
+import { snpPolicyShape } from './snp/policy.ts';
 import { tdxPolicyShape } from './tdx/policy.ts';
+import { tpmPolicyShape } from './tpm/policy.ts';
 
 const shape = object({
   type: oneOf('vitrine/appraisal-policy/v1'),
   tdx: tdxPolicyShape,
+  sgx: sgxPolicyShape,
+  snp: snpPolicyShape,
+  nitro: nitroPolicyShape,
+  tpm: tpmPolicyShape,
+  eventlog: eventLogPolicyShape,
   workload: object({
     /** Whether every link from firmware to manifest must have an anchor. */
     code: oneOf('required', 'any'),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Manifest } from '@vitrine/documents';
+import type { AuthenticatedEvent } from './eventlog/authenticated-event.ts';
 
 /** In order of precedence: the first that applies is the verdict. */
 export type Verdict = 'rejected' | 'undetermined' | 'simulated' | 'verified';
@@ -42,6 +43,8 @@ export interface Claims {
   /** Registers by lower-case name, such as `mrtd`, `rtmr0`, `measurement` or `pcr4`. */
   readonly registers: Readonly<Record<string, string>>;
   readonly reportData: string;
+  /** What an event log that replays to the registers says, in order. */
+  readonly events?: readonly AuthenticatedEvent[];
   /** Only when hardware evidence commits to it. */
   readonly manifest?: Manifest;
   readonly manifestDigest?: string;
@@ -69,6 +72,7 @@ export interface AttestationResult {
     readonly policy: string;
     readonly endorsements: string | null;
     readonly referenceValues: string | null;
+    readonly eventLog: string | null;
   };
   /** The time for which everything was judged, RFC 3339 in UTC. */
   readonly time: string;

@@ -4,8 +4,8 @@
  * @module
  */
 import { UsageError } from '@vitrine/documents';
+import type { TrustAnchor } from './dcap/anchors.ts';
 import { RefusalError } from './refusal.ts';
-import type { TrustAnchor } from './tdx/anchors.ts';
 import { parseCertificate } from './x509/certificate.ts';
 import { parsePemChain } from './x509/pem.ts';
 

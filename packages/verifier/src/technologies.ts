@@ -3,9 +3,17 @@
  *
  * @module
  */
-import { INTEL_ANCHORS } from './tdx/anchors.ts';
+import { INTEL_ANCHORS } from './dcap/anchors.ts';
+import { isNitroDocument } from './nitro/parse.ts';
+import { verifyNitro } from './nitro/verify-nitro.ts';
+import type { TechnologyName } from './result.ts';
+import { isSgxQuote, sgxPlatform, verifySgx } from './sgx/verify-sgx.ts';
+import { isSnpReport } from './snp/parse.ts';
+import { snpPlatform, verifySnp } from './snp/verify-snp.ts';
 import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
 import type { Technology, TechnologyInputs } from './technology.ts';
+import { isTpmQuote } from './tpm/forms.ts';
+import { verifyTpm } from './tpm/verify-tpm.ts';
 
 /** The anchors of Intel's PKI, and the roots of simulators, whatever the caller says of these. */
 function intelAnchors({ simulatorAnchors }: TechnologyInputs) {
@@ -30,4 +38,50 @@ const tdx: Technology = {
   needEndorsements: ['tdx.tcb-info'],
 };
 
-export const TECHNOLOGIES: readonly Technology[] = [tdx];
+const sgx: Technology = {
+  name: 'sgx',
+  called: 'an Intel SGX quote',
+  recognises: isSgxQuote,
+  verify: (bytes, inputs) =>
+    verifySgx(bytes, {
+      collateral: inputs.endorsements.dcap,
+      anchors: intelAnchors(inputs),
+      policy: inputs.policy.sgx,
+      now: inputs.now,
+    }),
+  platform: (bytes) => {
+    const { fmspc, ca } = sgxPlatform(bytes);
+    return { technology: 'sgx', fmspc, ca };
+  },
+  needEndorsements: ['sgx.tcb-info'],
+};
+
+const snp: Technology = {
+  name: 'snp',
+  called: 'an AMD SEV-SNP report',
+  recognises: isSnpReport,
+  verify: (bytes, { endorsements, policy, now }) => verifySnp(bytes, { endorsements, policy: policy.snp, now }),
+  platform: snpPlatform,
+  needEndorsements: ['snp.vcek-chain', 'snp.revocation'],
+};
+
+const nitro: Technology = {
+  name: 'nitro',
+  called: 'an AWS Nitro attestation document',
+  recognises: isNitroDocument,
+  verify: (bytes, { policy, now }) => verifyNitro(bytes, { policy: policy.nitro, now }),
+  needEndorsements: [],
+};
+
+const tpm: Technology = {
+  name: 'tpm',
+  called: 'a TPM 2.0 quote',
+  recognises: isTpmQuote,
+  verify: (bytes, inputs) => verifyTpm(bytes, { policy: inputs.policy.tpm, ...inputs.tpm }),
+  needEndorsements: [],
+};
+
+export const TECHNOLOGIES: readonly Technology[] = [tdx, sgx, snp, nitro, tpm];
+
+/** Their names, for whoever lets people choose one. */
+export const TECHNOLOGY_NAMES: readonly TechnologyName[] = TECHNOLOGIES.map(({ name }) => name);

@@ -7,9 +7,11 @@
  * @module
  */
 import type { DcapCollateral } from '@vitrine/documents';
+import type { TrustAnchor } from './dcap/anchors.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims, TechnologyName } from './result.ts';
-import type { TrustAnchor } from './tdx/anchors.ts';
+import type { SnpPlatform } from './snp/platform.ts';
+import type { TpmAttestationKey } from './tpm/attestation-key.ts';
 
 /** Who stands behind authenticated claims. */
 export interface Anchor {
@@ -55,13 +57,16 @@ export interface CheckInfo {
   readonly specification: string;
 }
 
-/** The machine whose endorsements are wanted. Unauthenticated: it only chooses what to fetch. */
-export type PlatformHint = {
-  readonly technology: 'tdx';
+/** A machine of Intel's, for endorsements. */
+export interface DcapPlatformHint {
+  readonly technology: 'tdx' | 'sgx';
   /** Family, model, stepping, platform and custom SKU: 6 bytes, hexadecimal. */
   readonly fmspc: string;
   readonly ca: 'platform' | 'processor';
-};
+}
+
+/** The machine whose endorsements are wanted. Unauthenticated: it only chooses what to fetch. */
+export type PlatformHint = DcapPlatformHint | SnpPlatform;
 
 export interface TechnologyInputs {
   readonly endorsements: GivenEndorsements;
@@ -69,6 +74,15 @@ export interface TechnologyInputs {
   readonly simulatorAnchors: readonly TrustAnchor[];
   readonly policy: AppraisalPolicy;
   readonly now: Date;
+  readonly tpm: TpmTrust;
+}
+
+/** What only the caller can know about a TPM quote. */
+export interface TpmTrust {
+  /** The attestation key that the caller trusts. */
+  readonly ak?: TpmAttestationKey;
+  /** Qualifying data that the caller gave for this very quote. */
+  readonly expectedNonce?: Uint8Array;
 }
 
 export interface Technology {

@@ -35,7 +35,7 @@ function resultOf(root: Root, ...statuses: readonly CheckStatus[]): AttestationR
     checks: made,
     unverified: {},
     limits: [],
-    digests: { evidence: '', policy: '', endorsements: null, referenceValues: null },
+    digests: { evidence: '', policy: '', endorsements: null, referenceValues: null, eventLog: null },
     time: '2026-01-01T00:00:00.000Z',
   };
 }

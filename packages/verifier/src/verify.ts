@@ -17,13 +17,16 @@ import {
   UsageError,
 } from '@vitrine/documents';
 import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindings.ts';
-import { type Endorsement, endorsementsDocument, endorsementsOf, givenEndorsements } from './endorsement-file.ts';
+import type { TrustAnchor } from './dcap/anchors.ts';
+import { endorsementsDigest, policyDigest } from './digests.ts';
+import { type Endorsement, endorsementsOf, givenEndorsements } from './endorsement-file.ts';
+import { judgeAttachedEventLog } from './eventlog/attach.ts';
+import type { EventLogOutcome } from './eventlog/verify-eventlog.ts';
 import { limitsOf } from './limits.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { AttestationResult, Check, Claims, TechnologyName } from './result.ts';
-import type { TrustAnchor } from './tdx/anchors.ts';
 import { TECHNOLOGIES } from './technologies.ts';
-import type { HardwareOutcome, PlatformHint, Technology } from './technology.ts';
+import type { HardwareOutcome, PlatformHint, Technology, TpmTrust } from './technology.ts';
 import { decide, type Root } from './verdict.ts';
 import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts';
 
@@ -47,6 +50,10 @@ export interface VerifyOptions {
   readonly simulatorAnchors: readonly TrustAnchor[];
   /** What the caller saw on its own connection; absent when the evidence comes from a file. */
   readonly channel?: ExpectedChannel;
+  /** What only the caller can know about a TPM quote. */
+  readonly tpm?: TpmTrust;
+  /** The event log beside raw evidence; a bundle brings its own. */
+  readonly eventLog?: Uint8Array<ArrayBuffer>;
   /** Takes raw evidence as this, whatever its first bytes say. */
   readonly format?: TechnologyName;
   /** Asked only when no given endorsement is for this machine; absent means offline. */
@@ -67,9 +74,11 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
   }
   const { technology, bytes } = hardwareOf(evidence, options.format);
   const { endorsements, outcome } = await authenticateHardware(technology, bytes, bundle, options);
+  const eventLog = bundle?.eventLog ?? options.eventLog;
+  const log = await judgeAttachedEventLog(outcome.claims, eventLog, options.policy.eventlog);
   const root = rootOf(outcome);
   const common = await appraiseCommon(outcome, bundle, options);
-  const checks = [...outcome.checks, ...common.checks];
+  const checks = [...outcome.checks, ...log.checks, ...common.checks];
   const scope =
     options.policy.workload.code === 'any' && options.policy.workload.reference === 'any'
       ? 'hardware'
@@ -81,7 +90,7 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
     ...decide(checks, root),
     scope,
     checks,
-    ...(common.claims === undefined ? {} : { claims: common.claims }),
+    ...(common.claims === undefined ? {} : { claims: { ...common.claims, ...eventsOf(log) } }),
     unverified: outcome.unverified,
     limits: limitsOf({ root, scope, policy: options.policy, checks, claims: common.claims }),
     digests: {
@@ -94,18 +103,17 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
               boot: bundle.boot,
               ...(bundle.channel === undefined ? {} : { channel: bundle.channel }),
             }),
-      policy: await documentDigest(options.policy),
+      policy: await policyDigest(options.policy),
       endorsements: await endorsementsDigest(endorsements),
       referenceValues: options.referenceValues === undefined ? null : await documentDigest(options.referenceValues),
+      eventLog: eventLog === undefined ? null : toHex(await digest('SHA-384', eventLog)),
     },
     time: options.now.toISOString(),
   };
 }
 
-/** By kind, in the order given; `null` for none. */
-async function endorsementsDigest(endorsements: readonly Endorsement[]): Promise<string | null> {
-  const document = endorsementsDocument(endorsements);
-  return document === undefined ? null : documentDigest(document);
+function eventsOf({ events }: EventLogOutcome): Pick<Claims, 'events'> {
+  return events.length === 0 ? {} : { events };
 }
 
 /** Which technology it is: as the bundle or the caller says, else as the first bytes do. */
@@ -141,6 +149,7 @@ async function authenticateHardware(
       simulatorAnchors: options.simulatorAnchors,
       policy: options.policy,
       now: options.now,
+      tpm: options.tpm ?? {},
     });
   const outcome = await judge(given);
   const unavailable = outcome.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);

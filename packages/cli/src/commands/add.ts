@@ -26,8 +26,9 @@ import {
   verifyUrl,
   writePin,
 } from '@vitrine/client';
+import { onlineEndorsements } from '@vitrine/client/online-endorsements';
 import { UsageError } from '@vitrine/documents';
-import { exitCodeOf, intelPcs } from '@vitrine/verifier';
+import { exitCodeOf } from '@vitrine/verifier';
 import { confirm } from '../ask.ts';
 import { type Arguments, type Command, onlyPositional, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
@@ -103,7 +104,7 @@ async function run(args: readonly string[]): Promise<number> {
     ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
     ...(values['allow-simulator'] === true ? { allowSimulator: true } : {}),
     ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
-    ...(values.offline === true ? {} : { fetchEndorsements: intelPcs({ fetch: globalThis.fetch, timeoutMs: 10_000 }) }),
+    ...(values.offline === true ? {} : { fetchEndorsements: onlineEndorsements(userHome()) }),
   });
   // Before anything is asked or written: damaged pins or a damaged client configuration must stop here.
   const pinned = await findPin(pinsFile(home), trust.url);

@@ -5,7 +5,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { simulatorRootFile } from '@vitrine/client/home';
-import { type EvidenceBundle, formatEvidenceBundle, MalformedEvidenceError, UsageError } from '@vitrine/documents';
+import { onlineEndorsements } from '@vitrine/client/online-endorsements';
+import {
+  type EvidenceBundle,
+  formatEvidenceBundle,
+  fromHex,
+  MalformedEvidenceError,
+  UsageError,
+} from '@vitrine/documents';
 import {
   type AppraisalPolicy,
   type AttestationResult,
@@ -14,10 +21,13 @@ import {
   endorsementsDocument,
   endorsementsOf,
   exitCodeOf,
-  intelPcs,
   malformedResult,
+  parseTpmAttestationKey,
   simulatorAnchor,
+  TECHNOLOGY_NAMES,
+  type TechnologyName,
   type TrustAnchor,
+  type VerifyOptions,
   verify as verifyEvidence,
 } from '@vitrine/verifier';
 import { type Arguments, type Command, onlyPositional, parseArguments } from '../command.ts';
@@ -48,9 +58,13 @@ What to compare with
   --preset NAME          strict, default or hardware-only (default: default)
   --policy FILE          a policy of your own: { "type": "vitrine/appraisal-policy/v1", "extends": "default", … }
   --reference FILE       the registers and manifest digest that a release must have
-  --endorsements PATH    Intel collateral, as a file or a folder of files; may be repeated
+  --endorsements PATH    Intel collateral, AMD certificates and lists: a file or a folder; may be repeated
   --at TIME              judge for this time (RFC 3339) instead of now
-  --offline              fetch nothing from Intel
+  --offline              fetch nothing from a vendor
+  --eventlog FILE        what was extended into the run-time registers, beside a raw quote
+  --format NAME          take raw evidence as tdx, sgx, snp, nitro or tpm instead of looking at its first bytes
+  --tpm-ak FILE          the attestation key of a TPM that you trust (PEM); the verdict is then "simulated"
+  --tpm-nonce HEX        the qualifying data that you gave for this very TPM quote
 
 Simulator
   --allow-simulator      accept the simulator of this user on a loopback URL; the verdict is "simulated"
@@ -71,6 +85,10 @@ const OPTIONS = {
   endorsements: { type: 'string', multiple: true },
   at: { type: 'string' },
   offline: { type: 'boolean' },
+  eventlog: { type: 'string' },
+  format: { type: 'string' },
+  'tpm-ak': { type: 'string' },
+  'tpm-nonce': { type: 'string' },
   'allow-simulator': { type: 'boolean' },
   'simulator-root': { type: 'string' },
   json: { type: 'boolean' },
@@ -79,8 +97,6 @@ const OPTIONS = {
 
 export const verify: Command = { name: 'verify', summary: 'Check a URL, a saved bundle or a raw quote', help, run };
 
-/** For all requests to Intel together. */
-const FETCH_TIMEOUT_MS = 10_000;
 /** For the handshake and the attestation of a live server. */
 const ATTEST_TIMEOUT_MS = 15_000;
 
@@ -108,12 +124,16 @@ async function run(args: readonly string[]): Promise<number> {
   if (values.at !== undefined && live)
     throw new UsageError('usage.at', '--at is for evidence from a file: a live connection is judged for now');
 
+  for (const flag of ['eventlog', 'format', 'tpm-ak', 'tpm-nonce'] as const) {
+    if (live && values[flag] !== undefined)
+      throw new UsageError(
+        'usage.raw',
+        `--${flag} is for raw evidence from a file; a server's bundle brings what it needs`,
+      );
+  }
   const policy = readPolicy(values.policy, values.preset);
   const fetched: Endorsement[] = [];
-  const fetcher =
-    values.offline === true
-      ? undefined
-      : keeping(intelPcs({ fetch: globalThis.fetch, timeoutMs: FETCH_TIMEOUT_MS }), fetched);
+  const fetcher = values.offline === true ? undefined : keeping(onlineEndorsements(userHome()), fetched);
   const judged = live ? verifyLive(subject, policy, values, fetcher) : verifyFile(subject, policy, values, fetcher);
   const { result, bundle, allowSimulated, policyName } = await judged;
 
@@ -168,7 +188,8 @@ async function verifyFile(
   const now = values.at === undefined ? new Date() : parseTime(values.at);
   const referenceValues = values.reference === undefined ? undefined : readReferenceValues(values.reference);
   const simulatorAnchors = simulatorRoots(values);
-  const allowSimulated = simulatorAnchors.length > 0;
+  // Naming a TPM's key is permission for evidence under it, as naming a simulator's root is.
+  const allowSimulated = simulatorAnchors.length > 0 || values['tpm-ak'] !== undefined;
   const input = readInput(file);
   try {
     const evidence = readEvidence(input, file);
@@ -177,6 +198,7 @@ async function verifyFile(
       now,
       endorsements: readEndorsements(values.endorsements ?? []),
       simulatorAnchors,
+      ...rawOptions(values),
       ...(referenceValues === undefined ? {} : { referenceValues }),
       ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
     });
@@ -189,6 +211,38 @@ async function verifyFile(
       policyName: policy.name,
     };
   }
+}
+
+/** What only raw evidence needs to be told. */
+function rawOptions(values: Values): Pick<VerifyOptions, 'eventLog' | 'format' | 'tpm'> {
+  const format = values.format;
+  if (format !== undefined && !isTechnology(format)) {
+    throw new UsageError(
+      'usage.format',
+      `--format: expected one of ${TECHNOLOGY_NAMES.join(', ')}, found ${JSON.stringify(format)}`,
+    );
+  }
+  const ak = values['tpm-ak'];
+  const nonce = values['tpm-nonce'] === undefined ? undefined : fromHex(values['tpm-nonce']);
+  if (values['tpm-nonce'] !== undefined && nonce === undefined) {
+    throw new UsageError('usage.tpm-nonce', '--tpm-nonce: expected lower-case hexadecimal digits');
+  }
+  return {
+    ...(values.eventlog === undefined ? {} : { eventLog: readInput(values.eventlog) }),
+    ...(format === undefined ? {} : { format }),
+    ...(ak === undefined && nonce === undefined
+      ? {}
+      : {
+          tpm: {
+            ...(ak === undefined ? {} : { ak: parseTpmAttestationKey(readInput(ak), ak) }),
+            ...(nonce === undefined ? {} : { expectedNonce: nonce }),
+          },
+        }),
+  };
+}
+
+function isTechnology(name: string): name is TechnologyName {
+  return (TECHNOLOGY_NAMES as readonly string[]).includes(name);
 }
 
 /** What cannot be read is a verdict, too: rejected, by the check that could not read it. */

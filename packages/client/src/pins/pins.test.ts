@@ -47,7 +47,7 @@ function result(
     },
     unverified: {},
     limits: [],
-    digests: { evidence: '', policy: '', endorsements: null, referenceValues: null },
+    digests: { evidence: '', policy: '', endorsements: null, referenceValues: null, eventLog: null },
     time: NOW.toISOString(),
   };
 }

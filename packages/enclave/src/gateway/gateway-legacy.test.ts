@@ -134,14 +134,22 @@ promise('P8', 'the first client is served by the process that was started for re
   expect(served.log).toEqual([]);
 });
 
-for (const flag of ['--exit-on-discover', '--ignore-discover']) {
-  promise('P8', `a server that does not know server/discover and answers with ${flag} is served`, async () => {
-    const served = await serve('legacy-server.mjs', [flag], { probeMs: 50 });
-    await served.gateway.ready;
-    const [legacy, modern] = [await served.legacyClient(), await served.modernClient()];
-    expect(textOf(await legacy.callTool({ name: 'echo', arguments: { m: 'a' } }))).toBe('a');
-    expect(textOf(await modern.callTool({ name: 'echo', arguments: { m: 'b' } }))).toBe('b');
-  });
+for (const [flag, probeMs] of [
+  ['--exit-on-discover', 5_000],
+  ['--exit-on-discover', 1],
+  ['--ignore-discover', 50],
+] as const) {
+  promise(
+    'P8',
+    `a server that does not know server/discover and answers with ${flag} is served, probed for ${probeMs} ms`,
+    async () => {
+      const served = await serve('legacy-server.mjs', [flag], { probeMs });
+      await served.gateway.ready;
+      const [legacy, modern] = [await served.legacyClient(), await served.modernClient()];
+      expect(textOf(await legacy.callTool({ name: 'echo', arguments: { m: 'a' } }))).toBe('a');
+      expect(textOf(await modern.callTool({ name: 'echo', arguments: { m: 'b' } }))).toBe('b');
+    },
+  );
 }
 
 promise(

@@ -78,7 +78,15 @@ export async function detectEra(start: () => ServerProcess, limits: GatewayLimit
   const peer = createPeer(process, 'only-running');
   const finding = await probe(peer, limits.probeMs);
   if (finding === 'modern' || finding === 'legacy') return { era: finding, process };
-  const second = finding === 'silent' ? peer : createPeer(start(), 'only-running');
+  if (finding === 'silent') {
+    try {
+      return { era: 'legacy', process, opened: await openLegacy(peer, {}, limits) };
+    } catch (failure) {
+      // A server that starts slowly can die of the probe after one has stopped waiting for its answer.
+      if (process.isAlive()) throw failure;
+    }
+  }
+  const second = createPeer(start(), 'only-running');
   return { era: 'legacy', process: second.process, opened: await openLegacy(second, {}, limits) };
 }
 

@@ -22,6 +22,7 @@ export const Tag = {
   enumerated: 0x0a,
   utf8String: 0x0c,
   printableString: 0x13,
+  ia5String: 0x16,
   utcTime: 0x17,
   generalizedTime: 0x18,
   sequence: 0x30,
@@ -48,17 +49,18 @@ export interface DerCursor {
 /** Reads `bytes` as exactly one element with `tag`; `what` names it in refusals. */
 export function readDer(bytes: Uint8Array<ArrayBuffer>, tag: number, what: string): DerElement {
   const element = readElement(bytes, 0, what);
-  if (element.der.length !== bytes.length) refuse(`${what}: bytes after the end of the DER value`);
+  if (element.end !== bytes.length) refuse(`${what}: bytes after the end of the DER value`);
   return expectTag(element, tag, what);
 }
 
 /** Opens a constructed element: its content must divide exactly into elements. */
 export function openDer(element: DerElement, what: string): DerCursor {
   const elements: DerElement[] = [];
-  for (let offset = 0; offset < element.content.length; ) {
-    const next = readElement(element.content, offset, what);
+  const { content } = element;
+  for (let offset = 0; offset < content.length; ) {
+    const next = readElement(content, offset, what);
     elements.push(next);
-    offset += next.der.length;
+    offset = next.end;
   }
   return { what, elements, index: 0 };
 }
@@ -93,7 +95,35 @@ function expectTag(element: DerElement, tag: number, what: string): DerElement {
     : refuse(`${what}: wrong DER type`, { expected: `tag ${showTag(tag)}`, actual: `tag ${showTag(element.tag)}` });
 }
 
-function readElement(bytes: Uint8Array<ArrayBuffer>, start: number, what: string): DerElement {
+/** Makes its views when they are asked for: of most elements only one is, and a view costs more than reading the element. */
+class ElementInBytes implements DerElement {
+  readonly tag: number;
+  /** Where it ends in the bytes that it was read from. */
+  readonly end: number;
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #start: number;
+  readonly #contentStart: number;
+  #content: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(tag: number, bytes: Uint8Array<ArrayBuffer>, start: number, contentStart: number, end: number) {
+    this.tag = tag;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#contentStart = contentStart;
+    this.end = end;
+  }
+
+  get der(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(this.#start, this.end);
+  }
+
+  get content(): Uint8Array<ArrayBuffer> {
+    this.#content ??= this.#bytes.subarray(this.#contentStart, this.end);
+    return this.#content;
+  }
+}
+
+function readElement(bytes: Uint8Array<ArrayBuffer>, start: number, what: string): ElementInBytes {
   const tag = byteAt(bytes, start, what);
   if ((tag & 0x1f) === 0x1f) refuse(`${what}: DER tag number of more than one byte`);
   const first = byteAt(bytes, start + 1, what);
@@ -109,7 +139,7 @@ function readElement(bytes: Uint8Array<ArrayBuffer>, start: number, what: string
   }
   const end = offset + length;
   if (end > bytes.length) refuse(`${what}: DER value ends early`);
-  return { tag, der: bytes.subarray(start, end), content: bytes.subarray(offset, end) };
+  return new ElementInBytes(tag, bytes, start, offset, end);
 }
 
 function byteAt(bytes: Uint8Array, offset: number, what: string): number {

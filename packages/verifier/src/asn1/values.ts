@@ -38,22 +38,24 @@ export function derSmallInteger(element: DerElement, maximum: number, what: stri
 
 /** Dotted form of an OBJECT IDENTIFIER. */
 export function derObjectIdentifier(element: DerElement, what: string): string {
-  const arcs: number[] = [];
+  const { content } = element;
+  let text = '';
   let arc = 0;
-  let open = false;
-  for (const byte of element.content) {
-    if (!open && byte === 0x80) refuse(`${what}: OBJECT IDENTIFIER is not minimal`);
+  let open = true;
+  for (let index = 0; index < content.length; index++) {
+    const byte = content[index] ?? 0;
+    if (arc === 0 && byte === 0x80) refuse(`${what}: OBJECT IDENTIFIER is not minimal`);
     arc = arc * 128 + (byte & 0x7f);
     if (!Number.isSafeInteger(arc)) refuse(`${what}: OBJECT IDENTIFIER arc too large`);
     open = byte >= 0x80;
     if (open) continue;
-    arcs.push(arc);
+    if (text === '') {
+      const root = Math.min(Math.floor(arc / 40), 2);
+      text = `${root}.${arc - root * 40}`;
+    } else text += `.${arc}`;
     arc = 0;
   }
-  const [first, ...rest] = arcs;
-  if (open || first === undefined) return refuse(`${what}: malformed OBJECT IDENTIFIER`);
-  const root = Math.min(Math.floor(first / 40), 2);
-  return [root, first - root * 40, ...rest].join('.');
+  return open ? refuse(`${what}: malformed OBJECT IDENTIFIER`) : text;
 }
 
 /** Content of a BIT STRING that is a whole number of bytes. */
@@ -62,14 +64,21 @@ export function derBytesOfBitString(element: DerElement, what: string): Uint8Arr
   return element.content.subarray(1);
 }
 
-/** A BIT STRING of named bits: bit 0 is the most significant bit of the first byte. Trailing zero bits are not DER. */
-export function derNamedBits(element: DerElement, what: string): readonly number[] {
+/**
+ * A BIT STRING of named bits: bit 0 is the most significant bit of the first byte.
+ *
+ * @param trailing - Trailing zero bits are not DER; `zeros` reads them all the same, within the last byte.
+ */
+export function derNamedBits(
+  element: DerElement,
+  what: string,
+  trailing: 'none' | 'zeros' = 'none',
+): readonly number[] {
   const [unused = 8, ...bytes] = element.content;
   const last = bytes.at(-1);
   if (last === undefined) return unused === 0 ? [] : refuse(`${what}: malformed BIT STRING`);
-  if (unused > 7 || ((last >> unused) & 1) !== 1 || (last & ((1 << unused) - 1)) !== 0) {
-    refuse(`${what}: BIT STRING is not DER`);
-  }
+  const minimal = ((last >> unused) & 1) === 1 || (trailing === 'zeros' && last !== 0);
+  if (unused > 7 || !minimal || (last & ((1 << unused) - 1)) !== 0) refuse(`${what}: BIT STRING is not DER`);
   return bytes.flatMap((byte, index) =>
     [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte >> (7 - bit)) & 1).map((bit) => index * 8 + bit),
   );
@@ -87,28 +96,37 @@ export function derText(element: DerElement, what: string): string {
 
 /** UTCTime `YYMMDDHHMMSSZ` (1950 to 2049) or GeneralizedTime `YYYYMMDDHHMMSSZ`. */
 export function derTime(element: DerElement, what: string): Date {
-  const text = decode(element.content, what);
-  if (element.tag === Tag.utcTime && /^[0-9]{12}Z$/.test(text)) {
-    return calendarTime(`${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}`, what);
+  const { tag, content } = element;
+  const yearDigits = tag === Tag.utcTime ? 2 : 4;
+  const known = tag === Tag.utcTime || tag === Tag.generalizedTime;
+  if (!known || content.length !== yearDigits + 11 || content[yearDigits + 10] !== 0x5a) return notATime(element, what);
+  for (let index = 0; index < yearDigits + 10; index++) {
+    const digit = content[index] ?? 0;
+    if (digit < 0x30 || digit > 0x39) return notATime(element, what);
   }
-  if (element.tag === Tag.generalizedTime && /^[0-9]{14}Z$/.test(text)) return calendarTime(text, what);
-  return refuse(`${what}: not a UTC time in Z form with seconds`, { actual: JSON.stringify(text) });
+  const two = (offset: number): number => ((content[offset] ?? 0) - 0x30) * 10 + (content[offset + 1] ?? 0) - 0x30;
+  const century = yearDigits === 4 ? two(0) : two(0) < 50 ? 20 : 19;
+  const year = century * 100 + two(yearDigits - 2);
+  const [month, day] = [two(yearDigits), two(yearDigits + 2)];
+  const [hour, minute, second] = [two(yearDigits + 4), two(yearDigits + 6), two(yearDigits + 8)];
+  // Date rolls 30 February over to March and takes years below 100 for the last century.
+  const exists =
+    year >= 100 &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= new Date(Date.UTC(year, month, 0)).getUTCDate() &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
+  if (!exists) refuse(`${what}: no such time`, { actual: decode(content, what) });
+  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
 }
 
-/** `YYYYMMDDHHMMSSZ`, whose digits the caller has checked. */
-function calendarTime(text: string, what: string): Date {
-  const part = (start: number, end: number): number => Number(text.slice(start, end));
-  const [month, day] = [part(4, 6), part(6, 8)];
-  const time = new Date(Date.UTC(part(0, 4), month - 1, day, part(8, 10), part(10, 12), part(12, 14)));
-  // Date rolls 30 February and 24:00 over to the next day, and years below 100 to the last century.
-  const same =
-    time.getUTCFullYear() === part(0, 4) &&
-    time.getUTCMonth() === month - 1 &&
-    time.getUTCDate() === day &&
-    time.getUTCHours() === part(8, 10) &&
-    time.getUTCMinutes() === part(10, 12) &&
-    time.getUTCSeconds() === part(12, 14);
-  return same ? time : refuse(`${what}: no such time`, { actual: text });
+function notATime(element: DerElement, what: string): never {
+  return refuse(`${what}: not a UTC time in Z form with seconds`, {
+    actual: JSON.stringify(decode(element.content, what)),
+  });
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

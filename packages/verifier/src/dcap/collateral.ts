@@ -26,17 +26,24 @@ export type CollateralChoice =
   | { readonly collateral: undefined; readonly reason: string };
 
 /**
- * The collateral for a platform: of several the one in force at `now` with the highest evaluation
+ * The collateral for a platform and technology: of several the one in force at `now` with the highest evaluation
  * number, then the most recent one. A text whose platform cannot be told is taken only where no
  * other fits, so that what is wrong with it is reported.
  */
-export function chooseCollateral(given: readonly DcapCollateral[], ids: PlatformIds, now: Date): CollateralChoice {
+export function chooseCollateral(
+  given: readonly DcapCollateral[],
+  ids: PlatformIds,
+  technology: 'tdx' | 'sgx',
+  now: Date,
+): CollateralChoice {
   const hints = given.map((collateral) => ({ collateral, hint: hintOf(collateral.tcb_info) }));
   const fitting = hints.filter(({ hint }) => hint.fmspc === ids.fmspc && hint.pceId === ids.pceId);
   const inForce = ({ hint }: (typeof hints)[number]): number =>
     Number(hint.issueDate <= now.toISOString() && now.toISOString() <= hint.nextUpdate);
+  const isOfTechnology = ({ hint }: (typeof hints)[number]): number => Number(hint.id === technology.toUpperCase());
   const [best] = fitting.sort(
     (left, right) =>
+      isOfTechnology(right) - isOfTechnology(left) ||
       inForce(right) - inForce(left) ||
       right.hint.evaluation - left.hint.evaluation ||
       compareText(right.hint.issueDate, left.hint.issueDate),
@@ -90,6 +97,7 @@ export function collateralFromPcs(answers: PcsAnswers): DcapCollateral {
 }
 
 interface Hint extends PlatformIds {
+  readonly id: string;
   readonly issueDate: string;
   readonly nextUpdate: string;
   readonly evaluation: number;
@@ -99,6 +107,7 @@ interface Hint extends PlatformIds {
 function hintOf(tcbInfo: string): Hint {
   const find = (pattern: RegExp): string => pattern.exec(tcbInfo)?.[1] ?? '';
   return {
+    id: find(/"id"\s*:\s*"(SGX|TDX)"/),
     fmspc: find(/"fmspc"\s*:\s*"([0-9a-fA-F]{12})"/).toLowerCase(),
     pceId: find(/"pceId"\s*:\s*"([0-9a-fA-F]{4})"/).toLowerCase(),
     issueDate: find(/"issueDate"\s*:\s*"([0-9TZ:.-]{1,30})"/),

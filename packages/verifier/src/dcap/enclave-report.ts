@@ -14,13 +14,21 @@ const DEBUG_FLAG = 0x02;
 /** Fields as lower-case hexadecimal in memory order. */
 export interface EnclaveReport {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly cpuSvn: string;
   readonly miscSelect: string;
+  /** Key separation and sharing: extended product id, 16 bytes. */
+  readonly isvExtProdId: string;
   readonly attributes: string;
   readonly debug: boolean;
   readonly mrenclave: string;
   readonly mrsigner: string;
+  /** Key separation and sharing: 64 bytes. */
+  readonly configId: string;
   readonly isvProdId: number;
   readonly isvSvn: number;
+  readonly configSvn: number;
+  /** Key separation and sharing: 16 bytes. */
+  readonly isvFamilyId: string;
   readonly reportData: Uint8Array<ArrayBuffer>;
 }
 
@@ -29,13 +37,18 @@ export function readEnclaveReport(bytes: Uint8Array<ArrayBuffer>): EnclaveReport
   const view = new DataView(bytes.buffer, bytes.byteOffset, ENCLAVE_REPORT_BYTES);
   return {
     bytes,
+    cpuSvn: toHex(bytes.subarray(0, 16)),
     miscSelect: toHex(bytes.subarray(16, 20)),
+    isvExtProdId: toHex(bytes.subarray(32, 48)),
     attributes: toHex(bytes.subarray(48, 64)),
     debug: (view.getUint8(48) & DEBUG_FLAG) !== 0,
     mrenclave: toHex(bytes.subarray(64, 96)),
     mrsigner: toHex(bytes.subarray(128, 160)),
+    configId: toHex(bytes.subarray(192, 256)),
     isvProdId: view.getUint16(256, true),
     isvSvn: view.getUint16(258, true),
+    configSvn: view.getUint16(260, true),
+    isvFamilyId: toHex(bytes.subarray(304, 320)),
     reportData: bytes.subarray(320, 384),
   };
 }

@@ -16,8 +16,9 @@ import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { type Attempt, attempt, refuse } from '../refusal.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { authenticateChain, type Chain, parseChain, rootOf } from '../x509/chain.ts';
-import { authenticateRevocationList, parseRevocationList } from '../x509/crl.ts';
+import { authenticateRevocationList, parseRevocationList, type RevocationList } from '../x509/crl.ts';
 import { parseQeIdentity, type QeIdentity } from './qe-identity.ts';
+import { commonValidity, inForceAt, remember, type Validity } from './remembered.ts';
 import { parseTcbInfo, type TcbInfo } from './tcb-info.ts';
 
 /** Authenticated endorsements, or why they are not. */
@@ -28,15 +29,36 @@ export interface DcapEndorsements {
 }
 
 /** Whether the lists are good, and what they say. */
-export interface RevocationFinding {
+interface RevocationFinding {
   /** Common names and serial numbers of the certificates of this verification that are listed. */
   readonly revoked: readonly string[];
 }
 
 const TCB_SIGNER = 'Intel SGX TCB Signing';
 
+/** One per kind of platform and evaluation. */
+const MAX_REMEMBERED = 64;
+
+/** What collateral says that was good in all parts, and the authorities under which it was. */
+interface Good {
+  readonly collateral: DcapCollateral;
+  /** Intermediate and root of the PCK chain: both sign revocation lists, the root all else. */
+  readonly authorities: readonly Certificate[];
+  readonly tcbInfo: TcbInfo;
+  readonly qeIdentity: QeIdentity;
+  readonly lists: Lists;
+  readonly validity: Validity;
+}
+
+/** By signature of TCB info; a text in which anything differs replaces the one before. */
+const good = new Map<string, Good>();
+
 /**
  * Authenticates collateral under the root of an authenticated PCK chain.
+ *
+ * Collateral that was good in all parts is remembered: the same texts under the same authorities
+ * are not read again while all of them are in force. Which certificates are revoked is looked up
+ * each time.
  *
  * @param pckChain - Leaf, intermediate, root; authenticated for this `now`, its root a trust anchor.
  */
@@ -45,6 +67,15 @@ export async function authenticateEndorsements(
   pckChain: Chain,
   now: Date,
 ): Promise<DcapEndorsements> {
+  const known = good.get(collateral.tcb_info_signature);
+  if (known !== undefined && isSame(known, collateral, pckChain) && inForceAt(known.validity, now)) {
+    const { tcbInfo, qeIdentity, lists } = known;
+    return {
+      tcbInfo: { ok: true, value: tcbInfo },
+      qeIdentity: { ok: true, value: qeIdentity },
+      revocation: { ok: true, value: findRevoked(lists, pckChain) },
+    };
+  }
   const signers = await authenticateSigners(collateral, pckChain, now);
   const tcbInfo = await attempt(async () => {
     const { tcb_info: text, tcb_info_signature: signature } = collateral;
@@ -57,13 +88,66 @@ export async function authenticateEndorsements(
     return inForce(parseQeIdentity(text), now, 'QE identity');
   });
   const chains = [signers.tcbInfo, signers.qeIdentity].flatMap((signer) => (signer.ok ? [signer.value] : []));
-  const revocation = await attempt(() => readRevocation(collateral, pckChain, chains, now));
+  const lists = await attempt(() => readLists(collateral, pckChain, chains, now));
+  if (tcbInfo.ok && qeIdentity.ok && lists.ok) {
+    rememberGood(collateral, pckChain, { tcbInfo: tcbInfo.value, qeIdentity: qeIdentity.value, lists: lists.value });
+  }
+  const revocation: DcapEndorsements['revocation'] = lists.ok
+    ? { ok: true, value: findRevoked(lists.value, pckChain) }
+    : lists;
   return { tcbInfo, qeIdentity, revocation };
 }
 
+const FIELDS = [
+  'pck_crl_issuer_chain',
+  'root_ca_crl',
+  'pck_crl',
+  'tcb_info_issuer_chain',
+  'tcb_info',
+  'tcb_info_signature',
+  'qe_identity_issuer_chain',
+  'qe_identity',
+  'qe_identity_signature',
+] as const satisfies readonly (keyof DcapCollateral)[];
+
+function isSame(known: Good, collateral: DcapCollateral, pckChain: Chain): boolean {
+  const authorities = pckChain.slice(1);
+  return (
+    FIELDS.every((field) => known.collateral[field] === collateral[field]) &&
+    known.authorities.length === authorities.length &&
+    known.authorities.every((one, index) => one === authorities[index] || isEqual(one, authorities[index]))
+  );
+}
+
+function isEqual(left: Certificate, right: Certificate | undefined): boolean {
+  return right !== undefined && sameBytes(left.der, right.der);
+}
+
+function rememberGood(
+  collateral: DcapCollateral,
+  pckChain: Chain,
+  parts: Pick<Good, 'tcbInfo' | 'qeIdentity' | 'lists'>,
+): void {
+  const { tcbInfo, qeIdentity, lists } = parts;
+  const [issuer, ...others] = lists.shown;
+  // Another certificate of the same authority was judged by the leaf that it signed, so by one machine.
+  if (issuer !== undefined && !isEqual(issuer, pckChain[1])) return;
+  const certificates = [...lists.signers.flat(), ...others, ...pckChain.slice(1)];
+  const validity = commonValidity([
+    [tcbInfo.issueDate, tcbInfo.nextUpdate],
+    [qeIdentity.issueDate, qeIdentity.nextUpdate],
+    ...[lists.root, lists.pck].map(({ thisUpdate, nextUpdate }) => [thisUpdate, nextUpdate] as const),
+    ...certificates.map(({ notBefore, notAfter }) => [notBefore, notAfter] as const),
+  ]);
+  const copy = { ...collateral };
+  const entry: Good = { collateral: copy, authorities: pckChain.slice(1), ...parts, validity };
+  remember(good, collateral.tcb_info_signature, entry, MAX_REMEMBERED);
+}
+
+/** Each a chain of signer and root. */
 interface Signers {
-  readonly tcbInfo: Attempt<Certificate>;
-  readonly qeIdentity: Attempt<Certificate>;
+  readonly tcbInfo: Attempt<Chain>;
+  readonly qeIdentity: Attempt<Chain>;
 }
 
 async function authenticateSigners(collateral: DcapCollateral, pckChain: Chain, now: Date): Promise<Signers> {
@@ -76,7 +160,7 @@ async function authenticateSigners(collateral: DcapCollateral, pckChain: Chain, 
   };
 }
 
-async function authenticateSigner(pem: string, pckChain: Chain, now: Date, what: string): Promise<Certificate> {
+async function authenticateSigner(pem: string, pckChain: Chain, now: Date, what: string): Promise<Chain> {
   const chain = parseChain(pem, 2, what, { known: pckChain });
   await authenticateChain(chain, now, what, [rootOf(pckChain)]);
   demandSameRoot(chain, pckChain, what);
@@ -84,14 +168,15 @@ async function authenticateSigner(pem: string, pckChain: Chain, now: Date, what:
   if (signer.subject.commonName !== TCB_SIGNER) {
     refuse(`${what}: its leaf may not sign TCB info`, { expected: TCB_SIGNER, actual: signer.subject.commonName });
   }
-  return signer;
+  return chain;
 }
 
-async function authenticateText(text: string, hex: string, signer: Attempt<Certificate>, what: string): Promise<void> {
-  if (!signer.ok) throw signer.refusal;
+async function authenticateText(text: string, hex: string, chain: Attempt<Chain>, what: string): Promise<void> {
+  if (!chain.ok) throw chain.refusal;
+  const [signer] = chain.value;
   const signature = decodeHex(hex, `${what} signature`);
-  if (!(await verifyEndorsedSignature(signer.value.publicKey, new TextEncoder().encode(text), signature))) {
-    refuse(`${what}: its signature is not of ${signer.value.subject.commonName}, or its text was changed`);
+  if (!(await verifyEndorsedSignature(signer.publicKey, new TextEncoder().encode(text), signature))) {
+    refuse(`${what}: its signature is not of ${signer.subject.commonName}, or its text was changed`);
   }
 }
 
@@ -107,22 +192,34 @@ function inForce<T extends { readonly issueDate: Date; readonly nextUpdate: Date
   });
 }
 
-async function readRevocation(
+interface Lists {
+  readonly root: RevocationList;
+  readonly pck: RevocationList;
+  /** Of TCB info and QE identity, each with its root. */
+  readonly signers: readonly Chain[];
+  /** The issuer's chain that came along with the PCK list. */
+  readonly shown: readonly Certificate[];
+}
+
+async function readLists(
   collateral: DcapCollateral,
   pckChain: Chain,
-  signers: readonly Certificate[],
+  signers: readonly Chain[],
   now: Date,
-): Promise<RevocationFinding> {
+): Promise<Lists> {
   const [leaf, intermediate = leaf] = pckChain;
-  const root = rootOf(pckChain);
-  await checkPckCrlIssuerChain(collateral.pck_crl_issuer_chain, pckChain, now);
-  const rootList = parseRevocationList(decodeHex(collateral.root_ca_crl, 'root CRL'), 'root CRL');
-  await authenticateRevocationList(rootList, root, now, 'root CRL');
-  const pckList = parseRevocationList(decodeHex(collateral.pck_crl, 'PCK CRL'), 'PCK CRL');
-  await authenticateRevocationList(pckList, intermediate, now, 'PCK CRL');
+  const shown = await checkPckCrlIssuerChain(collateral.pck_crl_issuer_chain, pckChain, now);
+  const root = parseRevocationList(decodeHex(collateral.root_ca_crl, 'root CRL'), 'root CRL');
+  await authenticateRevocationList(root, rootOf(pckChain), now, 'root CRL');
+  const pck = parseRevocationList(decodeHex(collateral.pck_crl, 'PCK CRL'), 'PCK CRL');
+  await authenticateRevocationList(pck, intermediate, now, 'PCK CRL');
+  return { root, pck, signers, shown };
+}
+
+function findRevoked({ root, pck, signers }: Lists, [leaf, intermediate = leaf]: Chain): RevocationFinding {
   const listed = [
-    ...[leaf].filter(({ serial }) => pckList.revoked.has(serial)),
-    ...[intermediate, ...signers].filter(({ serial }) => rootList.revoked.has(serial)),
+    ...[leaf].filter(({ serial }) => pck.revoked.has(serial)),
+    ...[intermediate, ...signers.map(([signer]) => signer)].filter(({ serial }) => root.revoked.has(serial)),
   ];
   return { revoked: [...new Set(listed.map(({ subject, serial }) => `${subject.commonName} (serial ${serial})`))] };
 }
@@ -131,8 +228,8 @@ async function readRevocation(
  * The list is verified with the leaf's own issuer. Where the collateral carries the issuer's chain
  * too, it has to be good and of the same authority: another one means that the list is foreign.
  */
-async function checkPckCrlIssuerChain(pem: string, pckChain: Chain, now: Date): Promise<void> {
-  if (pem === '') return;
+async function checkPckCrlIssuerChain(pem: string, pckChain: Chain, now: Date): Promise<readonly Certificate[]> {
+  if (pem === '') return [];
   const what = 'PCK CRL issuer chain';
   const [issuer, root] = parseChain(pem, 2, what, { known: pckChain });
   if (root === undefined) return refuse(`${what}: incomplete`);
@@ -140,6 +237,7 @@ async function checkPckCrlIssuerChain(pem: string, pckChain: Chain, now: Date): 
   const chain: Chain = [pckChain[0], issuer, root];
   await authenticateChain(chain, now, what, pckChain);
   demandSameRoot(chain, pckChain, what);
+  return [issuer, root];
 }
 
 function demandSameRoot(chain: Chain, pckChain: Chain, what: string): void {

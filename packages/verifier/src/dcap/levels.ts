@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Difference } from '../refusal.ts';
+import { type Difference, refuse } from '../refusal.ts';
 import type { TcbComponent, TcbInfo, TcbLevel } from './tcb-info.ts';
 
 /** Security versions of a platform, as the PCK certificate and the quote state them. */
@@ -34,6 +34,13 @@ export function chooseLevel(tcbInfo: TcbInfo, platform: PlatformTcb): LevelChoic
     reason: `no TCB level matches: ${missing.name} is ${missing.actual} and even the lowest level asks ${missing.wanted}`,
     difference: { expected: `${missing.name} of at least ${missing.wanted}`, actual: String(missing.actual) },
   };
+}
+
+/** The level above which there is none. TCB info always has one. */
+export function highestLevel({ levels }: TcbInfo): TcbLevel {
+  const [first, ...others] = levels;
+  if (first === undefined) return refuse('TCB info has no levels');
+  return others.reduce((best, one) => (descending(one, best) < 0 ? one : best), first);
 }
 
 interface Shortfall {

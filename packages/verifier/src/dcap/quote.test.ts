@@ -98,16 +98,19 @@ describe('the envelope of a quote', () => {
 });
 
 describe('detection', () => {
-  const header = (version: number, tee: number): Uint8Array => {
+  const header = (version: number, tee: number, keyType = 2): Uint8Array => {
     const bytes = new Uint8Array(48);
     const view = new DataView(bytes.buffer);
     view.setUint16(0, version, true);
+    view.setUint16(2, keyType, true);
     view.setUint32(4, tee, true);
     return bytes;
   };
   const cases: readonly [name: string, bytes: Uint8Array, expected: boolean][] = [
     ['a quote', quote, true],
-    ['version 5, which is then refused by name', header(5, 0x81), true],
+    ['version 5', header(5, 0x81), true],
+    ['a key type that is then refused by name', header(4, 0x81, 3), true],
+    ['no key type, as in other reports that begin with a version', header(4, 0x81, 0), false],
     ['version 3', header(3, 0x81), false],
     ['SGX', header(4, 0), false],
     ['a header that is cut', header(4, 0x81).subarray(0, 47), false],

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { JsonValue } from '@vitrine/documents';
 import { refuse } from '../refusal.ts';
 import {
   type Fields,
@@ -17,10 +18,10 @@ import {
 } from './fields.ts';
 import {
   type IdentityLevel,
+  type LevelStatus,
   readAdvisoryIds,
   readIdentityLevels,
   refuseRepeated,
-  type TcbStatus,
 } from './tcb-status.ts';
 
 export interface TcbInfo {
@@ -62,12 +63,13 @@ export interface TcbLevel {
   readonly pceSvn: number;
   /** Empty in SGX's TCB info. */
   readonly tdx: readonly TcbComponent[];
-  readonly status: TcbStatus;
+  readonly status: LevelStatus;
   readonly date: Date;
   readonly advisoryIds: readonly string[];
 }
 
 const COMPONENTS = 16;
+const COMPONENT_TYPE = /^[\x20-\x7e]{0,100}$/;
 const STATUS =
   /^(?:UpToDate|SWHardeningNeeded|ConfigurationNeeded|ConfigurationAndSWHardeningNeeded|OutOfDate|OutOfDateConfigurationNeeded|Revoked)$/;
 
@@ -110,18 +112,35 @@ function readLevel(level: Fields, id: TcbInfo['id']): TcbLevel {
     sgx: readComponents(tcb, 'sgxtcbcomponents'),
     pceSvn: integerField(tcb, 'pcesvn', 0xffff),
     tdx: id === 'TDX' ? readComponents(tcb, 'tdxtcbcomponents') : [],
-    status: textField(level, 'tcbStatus', STATUS, 'a TCB status') as TcbStatus,
+    status: textField(level, 'tcbStatus', STATUS, 'a TCB status') as LevelStatus,
     date: timeField(level, 'tcbDate'),
     advisoryIds: readAdvisoryIds(level),
   };
 }
 
 function readComponents(tcb: Fields, name: string): readonly TcbComponent[] {
-  return listField(tcb, name, COMPONENTS, COMPONENTS).map((component) => ({
-    svn: integerField(component, 'svn', 255),
-    type:
-      component.value['type'] === undefined ? '' : textField(component, 'type', /^[\x20-\x7e]{0,100}$/, 'a short text'),
-  }));
+  return (
+    plainComponents(tcb.value[name]) ??
+    listField(tcb, name, COMPONENTS, COMPONENTS).map((component) => ({
+      svn: integerField(component, 'svn', 255),
+      type: component.value['type'] === undefined ? '' : textField(component, 'type', COMPONENT_TYPE, 'a short text'),
+    }))
+  );
+}
+
+/** The same for a list in which nothing is wrong: half of TCB info are these, and saying where costs more than reading. */
+function plainComponents(list: JsonValue | undefined): readonly TcbComponent[] | undefined {
+  if (!Array.isArray(list) || list.length !== COMPONENTS) return undefined;
+  const components: TcbComponent[] = [];
+  for (const entry of list as readonly JsonValue[]) {
+    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return undefined;
+    const { svn, type = '' } = entry as { readonly [key: string]: JsonValue };
+    if (typeof svn !== 'number' || !Number.isInteger(svn) || svn < 0 || svn > 255 || Object.is(svn, -0))
+      return undefined;
+    if (typeof type !== 'string' || !COMPONENT_TYPE.test(type)) return undefined;
+    components.push({ svn, type });
+  }
+  return components;
 }
 
 function readModuleIdentity(fields: Fields): TdxModuleIdentity {

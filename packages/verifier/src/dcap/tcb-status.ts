@@ -17,7 +17,13 @@ export type TcbStatus =
   | 'ConfigurationAndSWHardeningNeeded'
   | 'OutOfDate'
   | 'OutOfDateConfigurationNeeded'
-  | 'Revoked';
+  | 'Revoked'
+  /** The platform is good, the TD was launched under an older TDX module; only made by `../tdx/relaunch.ts`. */
+  | 'TDRelaunchAdvised'
+  | 'TDRelaunchAdvisedConfigurationNeeded';
+
+/** Statuses of a platform level in TCB info: the relaunch ones follow from a quote. */
+export type LevelStatus = Exclude<TcbStatus, `TDRelaunch${string}`>;
 
 /** Statuses of a level of the TDX module or of the quoting enclave. */
 export type IdentityStatus = 'UpToDate' | 'OutOfDate' | 'Revoked';
@@ -33,7 +39,7 @@ export interface IdentityLevel {
 const IDENTITY_STATUS = /^(?:UpToDate|OutOfDate|Revoked)$/;
 
 /** The status of the whole from that of the platform's level and those of module and quoting enclave. */
-export function mergeTcbStatus(platform: TcbStatus, parts: readonly IdentityStatus[]): TcbStatus {
+export function mergeTcbStatus(platform: LevelStatus, parts: readonly IdentityStatus[]): LevelStatus {
   if (platform === 'Revoked' || parts.includes('Revoked')) return 'Revoked';
   if (!parts.includes('OutOfDate')) return platform;
   switch (platform) {

@@ -5,13 +5,13 @@ import { promise } from '../../../../test/promises.ts';
 import { NOW } from '../testing/forged.ts';
 import { chooseLevel } from './levels.ts';
 import { parseTcbInfo, type TcbInfo, type TcbLevel } from './tcb-info.ts';
-import { type IdentityStatus, identityLevelOf, mergeTcbStatus, type TcbStatus } from './tcb-status.ts';
+import { type IdentityStatus, identityLevelOf, type LevelStatus, mergeTcbStatus } from './tcb-status.ts';
 
 const tcbInfo = parseTcbInfo(forgeCollateral(forgePki({ now: NOW })).tcb_info);
 
 describe('merging statuses', () => {
   // Rows: platform. Columns: worst of module and quoting enclave, UpToDate, OutOfDate, Revoked.
-  const table: readonly [TcbStatus, TcbStatus, TcbStatus, TcbStatus][] = [
+  const table: readonly [LevelStatus, LevelStatus, LevelStatus, LevelStatus][] = [
     ['UpToDate', 'UpToDate', 'OutOfDate', 'Revoked'],
     ['SWHardeningNeeded', 'SWHardeningNeeded', 'OutOfDate', 'Revoked'],
     ['ConfigurationNeeded', 'ConfigurationNeeded', 'OutOfDateConfigurationNeeded', 'Revoked'],

@@ -5,14 +5,18 @@
  * @module
  */
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
-import { concatBytes, toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents';
 import { isP256Point, isP256Signature } from './p256.ts';
 
-/** SubjectPublicKeyInfo of an uncompressed P-256 point, up to the coordinates (RFC 5480). */
-const SPKI_HEAD = Uint8Array.from([
-  0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-  0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
-]);
+export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-node.ts';
+
+/**
+ * SubjectPublicKeyInfo of an uncompressed P-256 point up to the coordinates (RFC 5480): 27 bytes, so
+ * base64 of the coordinates can follow. As PEM, since node:crypto takes twice as long for a key in DER,
+ * of which it first asks, by exceptions, whether it is a key object.
+ */
+const PEM_HEAD = '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE';
+const PEM_END = '\n-----END PUBLIC KEY-----\n';
 
 /**
  * Keys by their coordinates. One chain of evidence uses few keys several times, and vendors' keys
@@ -34,7 +38,8 @@ export async function verifyEcdsaP256(
 ): Promise<boolean> {
   if (!isP256Signature(signatureRS)) return false;
   const key = importKey(publicKeyXY);
-  return key !== undefined && verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signatureRS);
+  // In DER, since node:crypto takes a third longer for r ‖ s, which it converts by way of two big numbers.
+  return key !== undefined && verify('sha256', message, key, derSignature(signatureRS));
 }
 
 /** SHA-256, 32 bytes. */
@@ -47,13 +52,37 @@ export async function sha384(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
   return new Uint8Array(hash('sha384', bytes, 'buffer'));
 }
 
+/** ECDSA-Sig-Value (RFC 3279, 2.2.3) of 64 bytes r ‖ s. */
+function derSignature(signatureRS: Uint8Array<ArrayBuffer>): Uint8Array {
+  const der = new Uint8Array(72);
+  let end = writeInteger(der, 2, signatureRS, 0);
+  end = writeInteger(der, end, signatureRS, 32);
+  der[0] = 0x30;
+  der[1] = end - 2;
+  return der.subarray(0, end);
+}
+
+/** Writes 32 bytes from `offset` as a minimal INTEGER at `start`; gives its end. */
+function writeInteger(der: Uint8Array, start: number, bytes: Uint8Array, offset: number): number {
+  let first = offset;
+  while (first < offset + 31 && bytes[first] === 0) first++;
+  // A leading bit would make it negative.
+  const sign = (bytes[first] ?? 0) >= 0x80 ? 1 : 0;
+  const length = offset + 32 - first;
+  der[start] = 0x02;
+  der[start + 1] = length + sign;
+  der.set(bytes.subarray(first, offset + 32), start + 2 + sign);
+  return start + 2 + sign + length;
+}
+
 function importKey(publicKeyXY: Uint8Array<ArrayBuffer>): KeyObject | undefined {
   const name = toHex(publicKeyXY);
   const known = imported.get(name);
   if (known !== undefined) return known;
   if (!isP256Point(publicKeyXY)) return undefined;
-  const spki = concatBytes(SPKI_HEAD, publicKeyXY);
-  const key = createPublicKey({ key: Buffer.from(spki.buffer), format: 'der', type: 'spki' });
+  const { buffer, byteOffset, length } = publicKeyXY;
+  const coordinates = Buffer.from(buffer, byteOffset, length).toString('base64');
+  const key = createPublicKey(`${PEM_HEAD}${coordinates}${PEM_END}`);
   // Maps keep the order of insertion, so the first is the oldest.
   if (imported.size >= MAX_IMPORTED) imported.delete(imported.keys().next().value ?? name);
   imported.set(name, key);

@@ -7,6 +7,8 @@
 import { concatBytes } from '@vitrine/documents';
 import { isP256Point, isP256Signature } from './p256.ts';
 
+export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-web.ts';
+
 /**
  * Whether `signatureRS` is an ECDSA signature with SHA-256 of `message`.
  *

@@ -1,34 +1,61 @@
 /**
- * Signatures of a vendor over its own documents: certificates, revocation lists, TCB info. The same
- * few come with every piece of evidence of one platform, so those found good are remembered.
+ * Signatures of a vendor over its own documents, certificates, revocation lists, TCB info, and of a
+ * machine's certified key over the report that certifies its attestation key. The same few come with
+ * every piece of evidence of one platform, so those found good are remembered.
  *
- * That a signature is good is a fact about key, text and signature, and does not depend on time,
- * policy or trust; all of these are judged anew each time. Bad signatures are not remembered, and
- * signatures by the machine itself never come here.
+ * That a signature is good is a fact about algorithm, key, text and signature, and does not depend
+ * on time, policy or trust; all of these are judged anew each time. Bad signatures are not
+ * remembered, and signatures over evidence itself never come here.
  *
  * @module
  */
-import { concatBytes, toHex } from '@vitrine/documents';
-import { sha256, verifyEcdsaP256 } from '#crypto';
+import { sameBytes, toHex } from '@vitrine/documents';
+import { verifyEcdsaP256, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from '#crypto';
+
+/** Each names curve or padding, and digest; see the functions of the same names in `#crypto`. */
+export type SignatureAlgorithm = 'ecdsa-p256-sha256' | 'ecdsa-p384-sha384' | 'rsa-pss-sha384' | 'rsa-pkcs1-sha256';
+
+type Verifier = typeof verifyEcdsaP256;
+
+const VERIFIERS: Readonly<Record<SignatureAlgorithm, Verifier>> = {
+  'ecdsa-p256-sha256': verifyEcdsaP256,
+  'ecdsa-p384-sha384': verifyEcdsaP384,
+  'rsa-pss-sha384': verifyRsaPss384,
+  'rsa-pkcs1-sha256': verifyRsaPkcs1Sha256,
+};
 
 /** Eight per platform and its collateral. */
 const MAX_REMEMBERED = 512;
 
-/** Digests of 64 bytes key, 64 bytes signature, text: the lengths of the first two make it unambiguous. */
-const good = new Set<string>();
+/** Copies, so that nobody can change what was found good. */
+interface Good {
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly message: Uint8Array<ArrayBuffer>;
+}
 
-/** The same as `verifyEcdsaP256`, computed once for equal arguments. */
+/** By algorithm and signature; of two texts with one signature, the later one is remembered. */
+const good = new Map<string, Good>();
+
+/**
+ * Whether the signature is good, computed once for equal arguments.
+ *
+ * @param publicKey - 64 or 96 bytes x ‖ y, or the DER SubjectPublicKeyInfo of an RSA key. A key of
+ *   another kind than `algorithm` needs verifies nothing.
+ * @param signature - r ‖ s, or as many bytes as the RSA modulus.
+ */
 export async function verifyEndorsedSignature(
-  publicKeyXY: Uint8Array<ArrayBuffer>,
+  publicKey: Uint8Array<ArrayBuffer>,
   message: Uint8Array<ArrayBuffer>,
-  signatureRS: Uint8Array<ArrayBuffer>,
+  signature: Uint8Array<ArrayBuffer>,
+  algorithm: SignatureAlgorithm = 'ecdsa-p256-sha256',
 ): Promise<boolean> {
-  if (publicKeyXY.length !== 64 || signatureRS.length !== 64) return false;
-  const name = toHex(await sha256(concatBytes(publicKeyXY, signatureRS, message)));
-  if (good.has(name)) return true;
-  if (!(await verifyEcdsaP256(publicKeyXY, message, signatureRS))) return false;
-  // Sets keep the order of insertion, so the first is the oldest.
-  if (good.size >= MAX_REMEMBERED) good.delete(good.values().next().value ?? name);
-  good.add(name);
+  const name = `${algorithm} ${toHex(signature)}`;
+  const known = good.get(name);
+  if (known !== undefined && sameBytes(known.publicKey, publicKey) && sameBytes(known.message, message)) return true;
+  const copy: Good = { publicKey: publicKey.slice(), message: message.slice() };
+  if (!(await VERIFIERS[algorithm](copy.publicKey, copy.message, signature))) return false;
+  // Maps keep the order of insertion, so the first is the oldest.
+  if (good.size >= MAX_REMEMBERED) good.delete(good.keys().next().value ?? name);
+  good.set(name, copy);
   return true;
 }

@@ -9,7 +9,11 @@
 
 const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
 const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn;
-const N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+/** n as 32 bytes. */
+const ORDER = Uint8Array.from([
+  0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+  0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+]);
 
 /** Whether 64 bytes x ‖ y are the coordinates of a point of P-256, neither reduced nor at infinity. */
 export function isP256Point(publicKeyXY: Uint8Array): boolean {
@@ -22,10 +26,15 @@ export function isP256Point(publicKeyXY: Uint8Array): boolean {
 
 /** Whether 64 bytes r ‖ s are both in 1 … n - 1. */
 export function isP256Signature(signatureRS: Uint8Array): boolean {
-  if (signatureRS.length !== 64) return false;
-  const r = toInteger(signatureRS, 0);
-  const s = toInteger(signatureRS, 32);
-  return r > 0n && r < N && s > 0n && s < N;
+  return signatureRS.length === 64 && isScalar(signatureRS, 0) && isScalar(signatureRS, 32);
+}
+
+/** Whether the 32 bytes at `offset` are a number in 1 … n - 1. Byte by byte, which decides at the first few. */
+function isScalar(bytes: Uint8Array, offset: number): boolean {
+  let index = 0;
+  while (index < 32 && bytes[offset + index] === ORDER[index]) index++;
+  const below = index < 32 && (bytes[offset + index] ?? 0xff) < (ORDER[index] ?? 0);
+  return below && bytes.subarray(offset, offset + 32).some((byte) => byte !== 0);
 }
 
 function toInteger(bytes: Uint8Array, offset: number): bigint {

@@ -9,25 +9,26 @@
  * @module
  */
 import type { Authenticated } from '../authenticated.ts';
-import type { Difference } from '../refusal.ts';
+import { appraisePlatform } from '../dcap/appraise-platform.ts';
+import { type AvailableEndorsements, appraiseTcb, type TcbAppraisal, tcbChecks } from '../dcap/appraise-tcb.ts';
+import { failed, passed, showBits, waived } from '../dcap/findings.ts';
 import type { Check } from '../result.ts';
-import { appraiseTcb, type TcbAppraisal, type TdxEndorsements } from './appraise-tcb.ts';
 import type { TdxClaims } from './authenticate.ts';
-import type { TdxPolicy } from './policy.ts';
+import { matchTdxModule } from './module.ts';
+import { PINNED_REGISTERS, type TdxPolicy } from './policy.ts';
+import { refineForRelaunch } from './relaunch.ts';
 
-export const APPRAISAL_CHECKS = [
+export const APPRAISAL_CHECKS: readonly string[] = [
   'tdx.debug',
   'tdx.sept-ve-disable',
+  'tdx.service-td',
   'tdx.attributes',
   'tdx.xfam',
   'tdx.mrseam',
+  'tdx.registers',
   'tdx.platform',
-  'tdx.tcb-status',
-  'tdx.tcb-info',
-  'tdx.qe-identity',
-  'tdx.module',
-  'tdx.revocation',
-] as const;
+  ...tcbChecks('tdx'),
+];
 
 const DEBUG = 1n << 0n;
 const SEPT_VE_DISABLE = 1n << 28n;
@@ -37,28 +38,45 @@ const OPTIONAL_ATTRIBUTES: ReadonlyMap<'LASS' | 'PKS' | 'KL' | 'PERFMON', bigint
   ['KL', 1n << 31n],
   ['PERFMON', 1n << 63n],
 ] as const);
-/** Named only to say what was found: a migratable TD can be moved to a machine nobody appraised. */
+/** A migratable TD can be moved by the service TD that is bound to it, so it is accepted together with that one. */
 const MIGRATABLE = 1n << 29n;
+
+const NO_SERVICE_TD = '00'.repeat(48);
 
 /** x87 and SSE, which every TD has. */
 const XFAM_FIXED_1 = 0x3n;
 /** Every bit that may be set. */
 const XFAM_ALLOWED = 0x6dbe7n;
 
-/** Appraises authenticated claims; one check per id of {@link APPRAISAL_CHECKS}, in this order. */
+/** Appraises authenticated claims for `now`; one check per id of {@link APPRAISAL_CHECKS}, in this order. */
 export function appraiseTdx(
   claims: Authenticated<TdxClaims>,
-  endorsements: TdxEndorsements,
+  endorsements: AvailableEndorsements,
   policy: TdxPolicy,
+  now: Date,
 ): TcbAppraisal {
-  const tcb = appraiseTcb(claims, endorsements, policy);
+  const { report } = claims;
+  const tcb = appraiseTcb(
+    {
+      technology: 'tdx',
+      claims,
+      teeTcbSvn: report.teeTcbSvn,
+      module: (info) => matchTdxModule(report, info),
+      refine: (status, facts) => refineForRelaunch(status, facts, report.teeTcbSvn2),
+    },
+    endorsements,
+    policy,
+    now,
+  );
   const settings = [
     debugCheck(claims, policy),
     septVeDisableCheck(claims, policy),
+    serviceTdCheck(claims, policy),
     attributesCheck(claims, policy),
     xfamCheck(claims),
     mrseamCheck(claims, policy),
-    platformCheck(claims, policy),
+    registersCheck(claims, policy),
+    appraisePlatform('tdx', claims, policy),
   ].map((check): Check => ({ ...check, anchor: claims.anchor.name }));
   return { ...tcb, checks: [...settings, ...tcb.checks] };
 }
@@ -88,13 +106,14 @@ function septVeDisableCheck({ report }: TdxClaims, policy: TdxPolicy): Check {
 function attributesCheck({ report }: TdxClaims, policy: TdxPolicy): Check {
   const id = 'tdx.attributes';
   const optional: readonly string[] = policy.optionalAttributes === 'none' ? [] : policy.optionalAttributes;
+  const migratable = isNamedServiceTd(report.mrservicetd, policy);
   const allowed = [...OPTIONAL_ATTRIBUTES].reduce(
     (sum, [name, bit]) => (optional.includes(name) ? sum | bit : sum),
-    DEBUG | SEPT_VE_DISABLE,
+    DEBUG | SEPT_VE_DISABLE | (migratable ? MIGRATABLE : 0n),
   );
   const excess = report.tdAttributes & ~allowed;
   const difference = {
-    expected: `no attribute besides ${['DEBUG', 'SEPT_VE_DISABLE', ...optional].join(', ')}`,
+    expected: `no attribute besides ${['DEBUG', 'SEPT_VE_DISABLE', ...(migratable ? ['MIGRATABLE'] : []), ...optional].join(', ')}`,
     actual: `attributes ${showBits(report.tdAttributes)}`,
   };
   if (excess === 0n) return passed(id, 'The TD has no attribute that is reserved or not accepted.', difference);
@@ -124,38 +143,44 @@ function mrseamCheck({ report: { mrseam } }: TdxClaims, { mrseam: accepted }: Td
     : failed('tdx.mrseam', 'The TDX module is none that the policy lists.', difference);
 }
 
-function platformCheck({ pck }: TdxClaims, { platforms }: TdxPolicy): Check {
-  const id = 'tdx.platform';
-  const ids = [pck.ppid, ...(pck.platformInstanceId === undefined ? [] : [pck.platformInstanceId])];
-  const actual = ids.join(' or ');
-  if (platforms === 'any') {
-    return waived(
-      id,
-      'Any machine of this vendor is accepted: one that was broken anywhere could stand in for this one.',
-      { actual },
-    );
+function registersCheck({ report: { registers } }: TdxClaims, { registers: accepted }: TdxPolicy): Check {
+  const id = 'tdx.registers';
+  const shown = (values: Readonly<Record<string, string | undefined>>, names: readonly string[]): string =>
+    names.map((name) => `${name} ${values[name] ?? ''}`).join(', ');
+  if (accepted === 'any') {
+    const actual = shown(registers, PINNED_REGISTERS);
+    return waived(id, 'The policy pins no register; reference values may.', { actual });
   }
-  if (platforms === 'listed') {
-    return { id, status: 'unavailable', actual, message: 'The policy demands a list of machines and has none.' };
+  const pinnedOf = (pins: (typeof accepted)[number]): readonly (typeof PINNED_REGISTERS)[number][] =>
+    PINNED_REGISTERS.filter((name) => pins[name] !== 'any');
+  const pinned = PINNED_REGISTERS.filter((name) => accepted.some((pins) => pins[name] !== 'any'));
+  const difference = {
+    expected: accepted.map((pins) => shown(pins, pinnedOf(pins))).join('; or '),
+    actual: shown(registers, pinned),
+  };
+  const match = accepted.some((pins) => {
+    const names = pinnedOf(pins);
+    return names.length > 0 && names.every((name) => pins[name] === registers[name]);
+  });
+  return match
+    ? passed(id, 'The registers are a combination that the policy pins.', difference)
+    : failed(id, 'The registers are no combination that the policy pins.', difference);
+}
+
+function serviceTdCheck({ report: { mrservicetd } }: TdxClaims, { serviceTds }: TdxPolicy): Check {
+  const id = 'tdx.service-td';
+  if (mrservicetd === undefined) {
+    const message = 'No service TD can be bound to this TD: its body is TD 1.0, which has none.';
+    return passed(id, message, { actual: 'TD 1.0' });
   }
-  const difference = { expected: platforms.join(' or '), actual };
-  return ids.some((one) => platforms.includes(one))
-    ? passed(id, 'This machine is one that the policy lists.', difference)
-    : failed(id, 'This machine is none that the policy lists.', difference);
+  const named = serviceTds === 'none' ? [] : serviceTds;
+  const difference = { expected: [NO_SERVICE_TD, ...named].join(' or '), actual: mrservicetd };
+  if (mrservicetd === NO_SERVICE_TD) return passed(id, 'No service TD is bound to this TD.', difference);
+  return isNamedServiceTd(mrservicetd, { serviceTds })
+    ? passed(id, 'The service TDs that are bound to this TD are ones that the policy names.', difference)
+    : failed(id, 'A service TD that the policy does not name can act on this TD.', difference);
 }
 
-function passed(id: string, message: string, difference: Difference): Check {
-  return { id, status: 'passed', ...difference, message };
-}
-
-function failed(id: string, message: string, difference: Difference): Check {
-  return { id, status: 'failed', ...difference, message };
-}
-
-function waived(id: string, message: string, difference: Difference): Check {
-  return { id, status: 'waived', ...difference, message };
-}
-
-function showBits(bits: bigint): string {
-  return `0x${bits.toString(16)}`;
+function isNamedServiceTd(mrservicetd: string | undefined, { serviceTds }: Pick<TdxPolicy, 'serviceTds'>): boolean {
+  return serviceTds !== 'none' && mrservicetd !== undefined && serviceTds.includes(mrservicetd);
 }

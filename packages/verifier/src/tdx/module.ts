@@ -21,13 +21,12 @@ import type { TdReport } from './parse.ts';
  */
 export function matchTdxModule(report: TdReport, tcbInfo: TcbInfo): IdentityLevel | undefined {
   const [minor = 0, major = 0] = report.teeTcbSvn;
-  const id = `TDX_${major.toString(16).toUpperCase().padStart(2, '0')}`;
-  const own = major > 0 ? tcbInfo.tdxModuleIdentities.find((identity) => identity.id === id) : undefined;
+  const own = major > 0 ? moduleIdentityOf(tcbInfo, major) : undefined;
   const identity = major > 0 ? own : tcbInfo.tdxModule;
   if (identity === undefined) {
     return refuse('TCB info knows no TDX module of this major version', {
       expected: tcbInfo.tdxModuleIdentities.map((known) => known.id).join(' or '),
-      actual: id,
+      actual: moduleId(major),
     });
   }
   demand('MRSIGNERSEAM is not that of the TDX module in TCB info', identity.mrsigner, report.mrsignerseam);
@@ -37,11 +36,20 @@ export function matchTdxModule(report: TdReport, tcbInfo: TcbInfo): IdentityLeve
   if (own === undefined) return undefined;
   return (
     identityLevelOf(own.levels, minor) ??
-    refuse(`the TDX module is below the lowest level of ${id}`, {
+    refuse(`the TDX module is below the lowest level of ${own.id}`, {
       expected: `version of at least ${Math.min(...own.levels.map((level) => level.isvSvn))}`,
       actual: String(minor),
     })
   );
+}
+
+/** The identity of modules with that major version, above zero. */
+export function moduleIdentityOf(tcbInfo: TcbInfo, major: number): TcbInfo['tdxModuleIdentities'][number] | undefined {
+  return tcbInfo.tdxModuleIdentities.find(({ id }) => id === moduleId(major));
+}
+
+function moduleId(major: number): string {
+  return `TDX_${major.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function demand(message: string, expected: string, actual: string): void {

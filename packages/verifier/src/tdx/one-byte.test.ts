@@ -9,8 +9,8 @@ import { forgeCollateral, forgePki, forgeQuote } from '@vitrine/simulator/faults
 import { describe, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { missingVectors, readTextVector, readVector } from '../../../../test/vectors.ts';
+import { INTEL_ANCHORS, type TrustAnchor } from '../dcap/anchors.ts';
 import { anchorOf, deciding, NOW, POLICY } from '../testing/forged.ts';
-import { INTEL_ANCHORS, type TrustAnchor } from './anchors.ts';
 import { verifyTdx } from './verify-tdx.ts';
 
 interface Evidence {

@@ -1,7 +1,7 @@
 /**
  * Parsing of TDX quotes: bytes to fields, no trust. The envelope is read by `../dcap/quote.ts`;
- * here stands the body, a TD report of 584 bytes (Intel TDX DCAP Quoting Library API, "TD Quote
- * Body", TD 1.0).
+ * here stands the body, a TD report of 584 bytes (TD 1.0) or 648 (TD 1.5), little-endian (Intel TDX
+ * DCAP Quoting Library API, "TD Quote Body").
  *
  * @module
  */
@@ -10,13 +10,17 @@ import { type DcapQuote, parseQuote, TeeType } from '../dcap/quote.ts';
 
 /** Registers and settings of a TD: bytes as lower-case hexadecimal in memory order. */
 export interface TdReport {
-  /** Security versions of module and platform firmware; component 1 is the module's major version. */
+  /** Security versions of module and platform firmware at launch; component 1 is the module's major version. */
   readonly teeTcbSvn: readonly number[];
+  /** The same of what runs now; `undefined` in TD 1.0, which does not say. */
+  readonly teeTcbSvn2: readonly number[] | undefined;
   readonly mrseam: string;
   readonly mrsignerseam: string;
   readonly seamAttributes: string;
   readonly tdAttributes: bigint;
   readonly xfam: bigint;
+  /** Hash of the service TDs that are bound to the TD; `undefined` in TD 1.0, which has none. */
+  readonly mrservicetd: string | undefined;
   /** Every register of the body by its lower-case name, `mrtd`, `rtmr0` and so on. */
   readonly registers: Readonly<Record<string, string>>;
   readonly reportData: string;
@@ -47,8 +51,12 @@ const REGISTERS = {
   rtmr3: [472, 48],
 } as const;
 
-const REPORT_DATA_OFFSET = 520;
-const REPORT_DATA_BYTES = 64;
+/** What TD 1.5 adds behind the report data. */
+const REGISTERS_1_5 = { teetcbsvn2: [584, 16], mrservicetd: [600, 48] } as const;
+
+type Place = readonly [offset: number, length: number];
+
+const REPORT_DATA: Place = [520, 64];
 
 /**
  * Reads a TDX quote.
@@ -57,24 +65,28 @@ const REPORT_DATA_BYTES = 64;
  */
 export function parseTdxQuote(bytes: Uint8Array<ArrayBuffer>): TdxQuote {
   const envelope = parseQuote(bytes, TeeType.tdx, FORMAT_CHECK);
-  return { envelope, report: readReport(envelope.body) };
+  return { envelope, report: readReport(envelope.body, envelope.bodyKind === 'td-1.5') };
 }
 
-function readReport(body: Uint8Array<ArrayBuffer>): TdReport {
+function readReport(body: Uint8Array<ArrayBuffer>, is15: boolean): TdReport {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const register = (name: keyof typeof REGISTERS): string => {
-    const [offset, length] = REGISTERS[name];
-    return toHex(body.subarray(offset, offset + length));
-  };
-  const names = Object.keys(REGISTERS) as (keyof typeof REGISTERS)[];
+  const bytesAt = ([offset, length]: Place): Uint8Array => body.subarray(offset, offset + length);
+  const places: readonly (readonly [string, Place])[] = Object.entries(
+    is15 ? { ...REGISTERS, ...REGISTERS_1_5 } : REGISTERS,
+  );
+  const registers: Record<string, string> = {};
+  for (const [name, place] of places) registers[name] = toHex(bytesAt(place));
+  const register = (name: keyof typeof REGISTERS): string => registers[name] ?? '';
   return {
-    teeTcbSvn: [...body.subarray(0, 16)],
+    teeTcbSvn: [...bytesAt(REGISTERS.teetcbsvn)],
+    teeTcbSvn2: is15 ? [...bytesAt(REGISTERS_1_5.teetcbsvn2)] : undefined,
     mrseam: register('mrseam'),
     mrsignerseam: register('mrsignerseam'),
     seamAttributes: register('seamattributes'),
     tdAttributes: view.getBigUint64(REGISTERS.tdattributes[0], true),
     xfam: view.getBigUint64(REGISTERS.xfam[0], true),
-    registers: Object.fromEntries(names.map((name) => [name, register(name)])),
-    reportData: toHex(body.subarray(REPORT_DATA_OFFSET, REPORT_DATA_OFFSET + REPORT_DATA_BYTES)),
+    mrservicetd: registers['mrservicetd'],
+    registers,
+    reportData: toHex(bytesAt(REPORT_DATA)),
   };
 }

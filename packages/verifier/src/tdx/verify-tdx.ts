@@ -1,24 +1,20 @@
 /**
  * Verification of a TDX quote: parse, authenticate, appraise. What is common to all technologies
- * (workload, bindings, verdict) stands in `../verify.ts`.
- *
- * Other technologies go beside this folder with the same three files, and share `../dcap`,
- * `../x509` and `../asn1` where their vendor does.
+ * (workload, bindings, verdict) stands in `../verify.ts`, what is common with SGX in `../dcap`.
  *
  * @module
  */
-import { type DcapCollateral, MalformedEvidenceError } from '@vitrine/documents';
-import { chooseCollateral } from '../dcap/collateral.ts';
-import { authenticateEndorsements } from '../dcap/endorsements.ts';
-import { parsePckClaims } from '../dcap/pck.ts';
+import type { DcapCollateral } from '@vitrine/documents';
+import type { TrustAnchor } from '../dcap/anchors.ts';
+import type { TcbAppraisal } from '../dcap/appraise-tcb.ts';
+import { claimsOfPlatform, endorsementsFor, platformNamedIn, unverifiedPlatform } from '../dcap/outcome.ts';
+import type { PlatformName } from '../dcap/platform.ts';
 import { hasTdxHeader } from '../dcap/quote.ts';
-import { RefusalError } from '../refusal.ts';
-import type { Check, Claims } from '../result.ts';
-import type { TrustAnchor } from './anchors.ts';
+import type { Check } from '../result.ts';
+import type { HardwareClaims, HardwareOutcome } from '../technology.ts';
 import { APPRAISAL_CHECKS, appraiseTdx } from './appraise.ts';
-import type { TcbAppraisal, TdxEndorsements } from './appraise-tcb.ts';
-import { authenticateTdx, PCK_AUTHORITIES, parsePckChain, type TdxClaims } from './authenticate.ts';
-import { FORMAT_CHECK, parseTdxQuote, type TdxQuote } from './parse.ts';
+import { authenticateTdx, type TdxClaims } from './authenticate.ts';
+import { FORMAT_CHECK, parseTdxQuote } from './parse.ts';
 import type { TdxPolicy } from './policy.ts';
 
 export interface TdxInputs {
@@ -29,29 +25,11 @@ export interface TdxInputs {
   readonly now: Date;
 }
 
-/** Claims about the hardware, without what the bindings add. */
-type HardwareClaims = Omit<Claims, 'manifest' | 'manifestDigest' | 'tlsSpki'>;
-
-export interface TdxOutcome {
-  /** Every check of this technology, in a fixed order. */
-  readonly checks: readonly Check[];
-  /** Only when the whole signature chain to an anchor is good. */
-  readonly claims?: HardwareClaims;
-  /** The root of a good certificate chain. */
+export interface TdxOutcome extends HardwareOutcome {
   readonly anchor?: TrustAnchor;
-  /** The chain is good except for its root, which is no anchor and says itself that it is a simulator's. */
-  readonly simulatorMarker: boolean;
-  /** What the quote says without an anchor behind it; empty once it is authenticated. */
-  readonly unverified: Readonly<Record<string, string>>;
 }
 
-/** What decides which endorsements are needed. Hexadecimal, lower case. */
-export interface TdxPlatform {
-  readonly fmspc: string;
-  readonly pceId: string;
-  /** Which CA's revocation list is needed. */
-  readonly ca: 'platform' | 'processor';
-}
+const BODIES = { sgx: 'SGX', 'td-1.0': 'TD 1.0', 'td-1.5': 'TD 1.5' } as const;
 
 /**
  * Verifies a quote for the time `inputs.now`.
@@ -63,7 +41,7 @@ export async function verifyTdx(quote: Uint8Array<ArrayBuffer>, inputs: TdxInput
   const format: Check = {
     id: FORMAT_CHECK,
     status: 'passed',
-    message: `A well-formed TDX quote of version ${parsed.envelope.version} with a TD 1.0 body.`,
+    message: `A well-formed TDX quote of version ${parsed.envelope.version} with a ${BODIES[parsed.envelope.bodyKind]} body.`,
   };
   const { checks, claims, anchor, simulatorMarker } = await authenticateTdx(parsed, inputs.anchors, inputs.now);
   const rooted = anchor === undefined ? {} : { anchor };
@@ -72,9 +50,11 @@ export async function verifyTdx(quote: Uint8Array<ArrayBuffer>, inputs: TdxInput
     const open = APPRAISAL_CHECKS.map(
       (id): Check => ({ id, status: 'unavailable', message: `Not evaluated: ${reason}.` }),
     );
-    return { checks: [format, ...checks, ...open], ...rooted, simulatorMarker, unverified: unverifiedOf(parsed) };
+    const { registers, reportData: reportdata } = parsed.report;
+    const unverified = { ...unverifiedPlatform(parsed.envelope), ...registers, reportdata };
+    return { checks: [format, ...checks, ...open], ...rooted, simulatorMarker, unverified };
   }
-  const appraisal = appraiseTdx(claims, await endorsementsFor(claims, inputs), inputs.policy);
+  const appraisal = appraiseTdx(claims, await endorsementsFor('tdx', claims, inputs), inputs.policy, inputs.now);
   return {
     checks: [format, ...checks, ...appraisal.checks],
     claims: claimsOf(claims, appraisal),
@@ -89,8 +69,8 @@ export async function verifyTdx(quote: Uint8Array<ArrayBuffer>, inputs: TdxInput
  *
  * @throws MalformedEvidenceError
  */
-export function tdxPlatform(quote: Uint8Array<ArrayBuffer>): TdxPlatform {
-  return platformOf(parseTdxQuote(quote));
+export function tdxPlatform(quote: Uint8Array<ArrayBuffer>): PlatformName {
+  return platformNamedIn('tdx', parseTdxQuote(quote).envelope);
 }
 
 /** Whether `bytes` begin like a TDX quote of version 4 or 5. Cheap; says nothing about the rest. */
@@ -98,51 +78,7 @@ export function isTdxQuote(bytes: Uint8Array): boolean {
   return hasTdxHeader(bytes);
 }
 
-async function endorsementsFor(claims: TdxClaims, { collateral, now }: TdxInputs): Promise<TdxEndorsements> {
-  const choice = chooseCollateral(collateral, claims.pck, now);
-  if (choice.collateral === undefined) return { available: false, reason: choice.reason };
-  return { available: true, endorsements: await authenticateEndorsements(choice.collateral, claims.pckChain, now) };
-}
-
-function claimsOf({ report, pck, anchor }: TdxClaims, { tcb }: TcbAppraisal): HardwareClaims {
-  const firmware =
-    tcb === undefined
-      ? {}
-      : { tcbStatus: tcb.status, advisoryIds: tcb.advisoryIds, tcbEvaluationDataNumber: tcb.evaluation };
-  const instance = pck.platformInstanceId === undefined ? {} : { platformInstanceId: pck.platformInstanceId };
-  return {
-    technology: 'tdx',
-    anchor: anchor.name,
-    ...firmware,
-    platform: { fmspc: pck.fmspc, pceId: pck.pceId, ppid: pck.ppid, ...instance },
-    registers: report.registers,
-    reportData: report.reportData,
-  };
-}
-
-function unverifiedOf(quote: TdxQuote): Readonly<Record<string, string>> {
-  return { ...platformIfReadable(quote), ...quote.report.registers, reportdata: quote.report.reportData };
-}
-
-function platformIfReadable(quote: TdxQuote): Readonly<Record<string, string>> {
-  try {
-    const { fmspc, pceId } = platformOf(quote);
-    return { fmspc, pceid: pceId };
-  } catch (error) {
-    if (error instanceof MalformedEvidenceError) return {};
-    throw error;
-  }
-}
-
-function platformOf({ envelope }: TdxQuote): TdxPlatform {
-  try {
-    const [leaf] = parsePckChain(envelope.pckChainPem);
-    const ca = PCK_AUTHORITIES.get(leaf.issuer.commonName);
-    if (ca === undefined) throw new RefusalError(`PCK certificate: its issuer is ${leaf.issuer.text}`);
-    const { fmspc, pceId } = parsePckClaims(leaf);
-    return { fmspc, pceId, ca };
-  } catch (cause) {
-    if (!(cause instanceof RefusalError)) throw cause;
-    throw new MalformedEvidenceError('tdx.pck-chain', cause.message, { cause });
-  }
+function claimsOf(claims: TdxClaims, { tcb }: TcbAppraisal): HardwareClaims {
+  const { registers, reportData } = claims.report;
+  return { technology: 'tdx', ...claimsOfPlatform(claims, tcb), registers, reportData };
 }

@@ -13,10 +13,11 @@ import {
   forgeQuote,
   type PkiChanges,
 } from '@vitrine/simulator/faults';
+import type { TrustAnchor } from '../dcap/anchors.ts';
 import type { Check, CheckStatus } from '../result.ts';
-import type { TrustAnchor } from '../tdx/anchors.ts';
 import type { TdxPolicy } from '../tdx/policy.ts';
 import { type TdxOutcome, verifyTdx } from '../tdx/verify-tdx.ts';
+import type { HardwareOutcome } from '../technology.ts';
 
 /** When everything here is judged, unless a test says otherwise. */
 export const NOW: Date = new Date('2026-06-15T12:00:00Z');
@@ -25,12 +26,16 @@ export const NOW: Date = new Date('2026-06-15T12:00:00Z');
 export const POLICY: TdxPolicy = {
   tcbStatus: ['UpToDate'],
   advisories: 'none',
+  grace: 'none',
+  minimumTcbDate: 'any',
   minimumTcbEvaluationDataNumber: 0,
   revocation: 'required',
   debug: 'refused',
   septVeDisable: 'required',
   optionalAttributes: ['KL', 'LASS', 'PERFMON', 'PKS'],
   mrseam: 'any',
+  registers: 'any',
+  serviceTds: 'none',
   platforms: 'any',
 };
 
@@ -66,17 +71,17 @@ export async function verifyForged(changes: Changes = {}): Promise<TdxOutcome> {
 }
 
 /** Ids of the checks with a status. */
-export function idsOf(outcome: TdxOutcome, status: CheckStatus): readonly string[] {
+export function idsOf(outcome: HardwareOutcome, status: CheckStatus): readonly string[] {
   return outcome.checks.filter((check) => check.status === status).map((check) => check.id);
 }
 
 /** The check that decides: the first that failed, else the first that is unavailable. */
-export function deciding({ checks }: TdxOutcome): Check | undefined {
+export function deciding({ checks }: HardwareOutcome): Check | undefined {
   return checks.find(({ status }) => status === 'failed') ?? checks.find(({ status }) => status === 'unavailable');
 }
 
 /** The check `id`, which is always there. */
-export function checkOf(outcome: TdxOutcome, id: string): Check {
+export function checkOf(outcome: HardwareOutcome, id: string): Check {
   const check = outcome.checks.find((one) => one.id === id);
   if (check === undefined) throw new Error(`no check ${id}`);
   return check;

@@ -5,15 +5,16 @@
  * the root is compared with trust anchors by the caller. A search for a path is where chain
  * checkers accept what they should not, and where hostile input makes them run for minutes.
  *
- * Rules: RFC 5280, section 6.1, for this shape. Revocation is checked apart, in `../dcap`.
+ * Rules: RFC 5280, section 6.1, for this shape. Revocation is checked apart.
  *
  * @module
  */
 import { sameBytes } from '@vitrine/documents';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
-import { type Certificate, parseCertificate } from './certificate.ts';
+import { allows, type Certificate, parseCertificate } from './certificate.ts';
 import { parsePemChain } from './pem.ts';
+import type { CertificateProfile } from './profile.ts';
 
 /** Leaf first, root last. */
 export type Chain = readonly [Certificate, ...Certificate[]];
@@ -37,6 +38,23 @@ export function parseChain(pem: string, count: number, what: string, options: Ch
 interface ChainOptions {
   readonly known?: readonly Certificate[];
   readonly endings?: readonly string[];
+}
+
+/**
+ * Reads a chain that is given as single certificates, leaf first. How many there may be is the
+ * caller's to decide.
+ *
+ * @throws RefusalError
+ */
+export function parseDerChain(
+  certificates: readonly Uint8Array<ArrayBuffer>[],
+  what: string,
+  profile: CertificateProfile,
+): Chain {
+  const [leaf, ...others] = certificates.map((der, index) =>
+    parseCertificate(der, `${what}, certificate ${index + 1}`, profile),
+  );
+  return leaf === undefined ? refuse(`${what}: empty`) : [leaf, ...others];
 }
 
 /** The last certificate of a chain. */
@@ -69,7 +87,8 @@ export async function authenticateChain(
       });
     }
     if (isKnownLink(certificate, issuer, known)) continue;
-    if (!(await verifyEndorsedSignature(issuer.publicKey, certificate.signed, certificate.signature))) {
+    const { signed, signature, signatureAlgorithm } = certificate;
+    if (!(await verifyEndorsedSignature(issuer.publicKey, signed, signature, signatureAlgorithm))) {
       refuse(`${name}: its signature is not of ${issuer.subject.commonName || 'its issuer'}`);
     }
   }
@@ -86,13 +105,13 @@ function checkRole(certificate: Certificate, index: number, name: string): void 
   const { isAuthority, pathLength, keyUsage } = certificate;
   if (index === 0) {
     if (isAuthority) refuse(`${name} is an authority and stands where a leaf has to`);
-    if (!keyUsage.has('digitalSignature')) refuse(`${name} may not sign data`);
+    if (!allows(certificate, 'digitalSignature')) refuse(`${name} may not sign data`);
     if (keyUsage.has('keyCertSign') || keyUsage.has('cRLSign'))
       refuse(`${name} is a leaf with an authority's key usage`);
     return;
   }
   if (!isAuthority) refuse(`${name} is not an authority and stands where an issuer has to`);
-  if (!keyUsage.has('keyCertSign')) refuse(`${name} may not sign certificates`);
+  if (!allows(certificate, 'keyCertSign')) refuse(`${name} may not sign certificates`);
   const below = index - 1;
   if (pathLength !== undefined && pathLength < below) {
     refuse(`${name}: path length is exceeded`, { expected: `at most ${pathLength}`, actual: String(below) });

@@ -9,14 +9,16 @@
 import { sameBytes, toHex } from '@vitrine/documents';
 import { type DerElement, finish, openDer, readDer, Tag, take, takeIf } from '../asn1/der.ts';
 import { derSmallInteger, derTime, derUnsigned } from '../asn1/values.ts';
-import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
+import { type SignatureAlgorithm, verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
-import type { Certificate } from './certificate.ts';
+import { allows, type Certificate } from './certificate.ts';
 import { type Name, readName } from './name.ts';
-import { readAlgorithm, readExtensions, readSigned, refuseUnknownCritical } from './signed.ts';
+import { type CertificateProfile, INTEL_PROFILE } from './profile.ts';
+import { readExtensions, readSameAlgorithm, readSigned, refuseUnknownCritical } from './signed.ts';
 
 export interface RevocationList {
   readonly signed: Uint8Array<ArrayBuffer>;
+  readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array<ArrayBuffer>;
   readonly issuer: Name;
   readonly thisUpdate: Date;
@@ -40,12 +42,17 @@ const MAX_CRL_BYTES = 1_000_000;
  *
  * @throws RefusalError
  */
-export function parseRevocationList(der: Uint8Array<ArrayBuffer>, what: string): RevocationList {
+export function parseRevocationList(
+  der: Uint8Array<ArrayBuffer>,
+  what: string,
+  { signatures }: Pick<CertificateProfile, 'signatures'> = INTEL_PROFILE,
+): RevocationList {
   if (der.length > MAX_CRL_BYTES) refuse(`${what}: longer than ${MAX_CRL_BYTES} bytes`);
-  const { signed, body, signature } = readSigned(der, what);
+  const envelope = readSigned(der, signatures, what);
+  const { signed, body, signatureAlgorithm, signature } = envelope;
   const version = takeIf(body, Tag.integer);
   if (version === undefined || derSmallInteger(version, 255, what) !== 1) refuse(`${what}: not a version 2 list`);
-  readAlgorithm(body, what);
+  readSameAlgorithm(envelope, what);
   const issuer = readName(take(body, Tag.sequence, `${what} issuer`), `${what} issuer`);
   const [thisUpdate, nextUpdate] = ['this update', 'next update'].map((name) => {
     const time = takeIf(body, Tag.utcTime, Tag.generalizedTime);
@@ -63,7 +70,8 @@ export function parseRevocationList(der: Uint8Array<ArrayBuffer>, what: string):
     if (extensions.has(id)) refuse(`${what}: a ${kind} list is not a complete one`);
   }
   refuseUnknownCritical(extensions, [], what);
-  return { signed, signature, issuer, thisUpdate, nextUpdate, revoked: readEntries(entries, what) };
+  const revoked = readEntries(entries, what);
+  return { signed, signatureAlgorithm, signature, issuer, thisUpdate, nextUpdate, revoked };
 }
 
 /**
@@ -81,8 +89,8 @@ export async function authenticateRevocationList(
   if (!sameBytes(list.issuer.der, issuer.subject.der)) {
     refuse(`${what} is of another issuer`, { expected: issuer.subject.text, actual: list.issuer.text });
   }
-  if (!issuer.keyUsage.has('cRLSign')) refuse(`${what}: its issuer may not sign revocation lists`);
-  if (!(await verifyEndorsedSignature(issuer.publicKey, list.signed, list.signature))) {
+  if (!allows(issuer, 'cRLSign')) refuse(`${what}: its issuer may not sign revocation lists`);
+  if (!(await verifyEndorsedSignature(issuer.publicKey, list.signed, list.signature, list.signatureAlgorithm))) {
     refuse(`${what}: its signature is not of ${issuer.subject.commonName}`);
   }
   if (!(list.thisUpdate <= now && now <= list.nextUpdate)) {

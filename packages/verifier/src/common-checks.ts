@@ -1,0 +1,78 @@
+/**
+ * What each check is for that does not belong to one technology: reading the input, workload,
+ * bindings, channel and provenance.
+ *
+ * @module
+ */
+import type { CheckInfo } from './technology.ts';
+
+const DESIGN = 'Vitrine evidence bundle, version 1';
+
+/** Checks that only appear where the input cannot be read. */
+const FORMAT_CHECKS: readonly CheckInfo[] = [
+  {
+    id: 'evidence.format',
+    what: 'The input is hardware evidence of a known kind, or a bundle with such evidence in it.',
+    attack: 'Evidence of a kind that nobody checks could be passed over instead of being refused.',
+    specification: 'RFC 9334, section 8.1',
+  },
+  {
+    id: 'bundle.format',
+    what: 'The evidence bundle is one strict JSON document of the known version, with every field of its type.',
+    attack:
+      'A text that two readers understand differently could carry one manifest for the verifier and another for the user.',
+    specification: `${DESIGN}; RFC 8259; RFC 8785`,
+  },
+  {
+    id: 'endorsements.format',
+    what: 'Endorsements that were handed over can be read as such.',
+    attack: 'Endorsements that are dropped silently, such as a revocation list, would make a verdict look complete.',
+    specification: 'RFC 9334, section 4.3',
+  },
+];
+
+export const COMMON_CHECKS: readonly CheckInfo[] = [
+  ...FORMAT_CHECKS,
+  {
+    id: 'workload.reference',
+    what: 'The registers, and the manifest where there is one, equal reference values or a pin.',
+    attack: 'The operator could run other code on genuine hardware.',
+    specification: 'RFC 9334, section 8.3 (reference values)',
+  },
+  {
+    id: 'workload.code',
+    what: 'Every link from firmware to server code has an anchor: nothing is asserted only by what is being judged.',
+    attack: 'An enclave could name code that it does not run.',
+    specification: `${DESIGN}, manifest`,
+  },
+  {
+    id: 'workload.manifest',
+    what: 'The manifest in the bundle is the one that the boot binding names, by digest and number.',
+    attack: 'A manifest of another server, or an older one, could be shown beside genuine evidence.',
+    specification: `${DESIGN}, boot binding; RFC 8785`,
+  },
+  {
+    id: 'binding.report-data',
+    what: 'The report data in the hardware evidence is the digest of the binding in the bundle.',
+    attack: 'Genuine evidence that was made for something else could be put into the bundle.',
+    specification: `${DESIGN}, report data`,
+  },
+  {
+    id: 'binding.boot',
+    what: 'The channel binding belongs to the boot and to the TLS key that was made in it.',
+    attack: 'A TLS key from outside the enclave could be passed off as its own.',
+    specification: `${DESIGN}, boot binding and channel binding`,
+  },
+  {
+    id: 'channel.live',
+    what: 'Evidence answers the nonce that was sent, on the very TLS connection that the caller sees at its own end.',
+    attack: 'Evidence could be recorded and replayed, or relayed from a genuine enclave by somebody in between.',
+    specification: 'RFC 9266 (tls-exporter); RFC 8446, section 7.5',
+  },
+  {
+    id: 'provenance.source',
+    what: 'A signed statement says which source the code was built from, and by whom.',
+    attack: 'Code whose source nobody can read could be measured and pinned like any other.',
+    specification: 'SLSA provenance, version 1',
+  },
+];

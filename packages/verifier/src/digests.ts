@@ -1,0 +1,70 @@
+/**
+ * Digests of what was judged, for results. They are of canonical documents (RFC 8785); what comes
+ * again and again, a policy or the endorsements of one platform, is not written out and hashed
+ * each time. Whether it is the same is decided by its text, never by which object it is.
+ *
+ * @module
+ */
+import { type DcapCollateral, digest, documentDigest, toHex } from '@vitrine/documents';
+import { remember } from './dcap/remembered.ts';
+import { type Endorsement, endorsementsDocument } from './endorsement-file.ts';
+import type { AppraisalPolicy } from './policy.ts';
+
+const MAX_REMEMBERED = 32;
+
+/** Digests by the JSON text of what they are of. */
+const known = new Map<string, string>();
+
+/** SHA-384 of the canonical policy, lower-case hexadecimal. */
+export function policyDigest(policy: AppraisalPolicy): Promise<string> {
+  return byText(JSON.stringify(policy), () => documentDigest(policy));
+}
+
+/** SHA-384 of the canonical document, by kind, in the order given; `null` for no endorsements. */
+export async function endorsementsDigest(endorsements: readonly Endorsement[]): Promise<string | null> {
+  const document = endorsementsDocument(endorsements);
+  if (document === undefined) return null;
+  const { type, dcap, ...others } = document;
+  if (dcap === undefined || Object.keys(others).length > 0) return documentDigest(document);
+  const texts = dcap.flatMap((collateral) => MEMBERS.map((name) => collateral[name]));
+  // Strings that are the same are compared by reference first, so this costs less than writing them out.
+  const before = ofCollateral.find((one) => one.texts.length === texts.length && isSame(one.texts, texts));
+  if (before !== undefined) return before.digest;
+  // Texts alone, and members in order: this is the canonical form already.
+  const text = JSON.stringify({ dcap: dcap.map(inOrder), type });
+  const value = toHex(await digest('SHA-384', new TextEncoder().encode(text)));
+  if (ofCollateral.length >= MAX_REMEMBERED) ofCollateral.shift();
+  ofCollateral.push({ texts, digest: value });
+  return value;
+}
+
+/** In the order of the canonical form. */
+const MEMBERS = [
+  'pck_crl',
+  'pck_crl_issuer_chain',
+  'qe_identity',
+  'qe_identity_issuer_chain',
+  'qe_identity_signature',
+  'root_ca_crl',
+  'tcb_info',
+  'tcb_info_issuer_chain',
+  'tcb_info_signature',
+] as const satisfies readonly (keyof DcapCollateral)[];
+
+const ofCollateral: { readonly texts: readonly string[]; readonly digest: string }[] = [];
+
+function isSame(left: readonly string[], right: readonly string[]): boolean {
+  return left.every((text, index) => text === right[index]);
+}
+
+function inOrder(collateral: DcapCollateral): Readonly<Record<string, string>> {
+  return Object.fromEntries(MEMBERS.map((name) => [name, collateral[name]]));
+}
+
+async function byText(text: string, compute: () => Promise<string>): Promise<string> {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const value = await compute();
+  remember(known, text, value, MAX_REMEMBERED);
+  return value;
+}
