@@ -64,3 +64,29 @@ promise('P2', 'requireVerified throws for everything but a yes', () => {
     VerificationError,
   );
 });
+
+promise('P7', 'simulated with anything failed or open is exit code 4, even where a simulator is allowed', () => {
+  const simulated = (...statuses: readonly CheckStatus[]): AttestationResult => ({
+    ...resultOf('vendor', ...statuses),
+    verdict: 'simulated',
+  });
+  expect(exitCodeOf(simulated('passed', 'waived'), { allowSimulated: true })).toBe(0);
+  for (const status of ['failed', 'unavailable'] as const) {
+    expect(exitCodeOf(simulated('passed', status), { allowSimulated: true })).toBe(4);
+    expect(exitCodeOf(simulated(status, 'passed'), { allowSimulated: true })).toBe(4);
+  }
+  expect(exitCodeOf({ ...resultOf('vendor', 'passed'), verdict: 'rejected' }, { allowSimulated: true })).toBe(1);
+});
+
+promise('P2', 'the error of requireVerified names the check that decided, and carries the result', () => {
+  const rejected = resultOf('vendor', 'passed', 'failed', 'failed');
+  const thrown = (): void => requireVerified(rejected, { allowSimulated: false });
+  expect(thrown).toThrow('not verified: c.1: failed');
+  expect(thrown).toThrow(expect.objectContaining({ result: rejected }));
+  expect(() => requireVerified(resultOf('vendor', 'unavailable'), { allowSimulated: false })).toThrow(
+    'could not be checked: c.0: unavailable',
+  );
+  expect(() => requireVerified({ ...rejected, decidedBy: null }, { allowSimulated: false })).toThrow(
+    /^not verified: rejected$/,
+  );
+});

@@ -122,3 +122,90 @@ promise('P3', 'a bare command is refused on hardware and shown as not measured i
 promise('P7', 'a raw quote cannot show any code', async () => {
   expect((await appraiseCode(required, claims, undefined, vendor)).status).toBe('unavailable');
 });
+
+promise('P3', 'reference values for another technology say nothing about this one', () => {
+  const other: ReferenceValues = {
+    ...reference,
+    entries: [{ ...entry, technology: 'snp', registers: { measurement: mrtd } }],
+  };
+  expect(appraiseReference(required, claims, boot, other)).toMatchObject({
+    status: 'failed',
+    expected: 'snp',
+    actual: 'tdx',
+  });
+  expect(appraiseReference(required, claims, boot, { ...other, entries: [...other.entries, entry] }).status).toBe(
+    'passed',
+  );
+});
+
+promise('P3', 'of several entries the one that differs latest in the chain explains, whichever stands first', () => {
+  const early = { ...entry, registers: { ...entry.registers, mrtd: 'ee'.repeat(48) } };
+  const late = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
+  for (const entries of [
+    [early, late],
+    [late, early],
+  ]) {
+    const { message, expected, actual } = appraiseReference(required, claims, boot, { ...reference, entries });
+    expect(message).toContain('rtmr2');
+    expect([expected, actual]).toEqual(['ee'.repeat(48), rtmr2]);
+  }
+});
+
+promise('P3', 'a register that the evidence lacks never equals a reference value', () => {
+  const { rtmr1: _, ...fewer } = registers;
+  expect(appraiseReference(required, { ...claims, registers: fewer }, boot, reference)).toMatchObject({
+    status: 'failed',
+    actual: '',
+  });
+});
+
+const pcr = (digit: string): string => digit.repeat(96);
+const nitro = {
+  technology: 'nitro' as const,
+  registers: { pcr0: pcr('1'), pcr1: pcr('2'), pcr2: pcr('3'), pcr3: pcr('4') },
+};
+const nitroEntry = {
+  technology: 'nitro' as const,
+  shape: 'nitro',
+  registers: { pcr0: pcr('1'), pcr1: pcr('2'), pcr2: pcr('3') },
+  computedBy: 'somebody',
+  manifestDigest: digestHex,
+};
+
+promise('P3', 'optional registers are compared where they are named, and only there', () => {
+  const compare = (named: object): string =>
+    appraiseReference(required, nitro, boot, {
+      ...reference,
+      entries: [{ ...nitroEntry, registers: { ...nitroEntry.registers, ...named } }],
+    }).status;
+  expect(compare({})).toBe('passed');
+  expect(compare({ pcr3: pcr('4') })).toBe('passed');
+  expect(compare({ pcr3: pcr('5') })).toBe('failed');
+  expect(compare({ pcr8: pcr('0') })).toBe('failed');
+});
+
+promise('P3', 'another manifest fails where no register carries it, too', () => {
+  const check = appraiseReference(
+    required,
+    nitro,
+    { ...boot, manifestDigest: 'cd'.repeat(48) },
+    { ...reference, entries: [nitroEntry] },
+  );
+  expect(check).toMatchObject({ status: 'failed', expected: digestHex, actual: 'cd'.repeat(48) });
+});
+
+promise('P7', 'a policy that accepts any code waives it, measured or not', async () => {
+  for (const bundle of [measured, bare, undefined]) {
+    expect(await appraiseCode({ code: 'any', reference: 'required' }, claims, bundle, vendor)).toMatchObject({
+      id: 'workload.code',
+      status: 'waived',
+    });
+  }
+});
+
+promise('P3', 'evidence without a register for the manifest does not anchor it', async () => {
+  expect(await appraiseCode(required, nitro, measured, vendor)).toMatchObject({
+    status: 'failed',
+    anchor: 'self-asserted',
+  });
+});
