@@ -15,38 +15,64 @@ import type { Figure } from './statistics.ts';
 const PAGES = 5;
 const PER_PAGE = 20;
 const ENTRY = 'browser-entry';
-const BUNDLE = '/verifier.js';
+const BUNDLE_FILE = 'verifier.js';
+const BUNDLE = `/${BUNDLE_FILE}`;
 
 export async function benchBrowser(installation: Installation): Promise<readonly Figure[]> {
-  const bundle = await bundled(installation);
-  const size: Figure = {
-    name: '`@vitrine/verifier` with all that it needs, for browsers: minified and gzipped',
-    samples: [gzipSync(bundle, { level: 9 }).length / 1000],
-    unit: 'kB',
-    target: 'under 60 kB',
-  };
+  const chunks = await bundled(installation);
+  const packed = (names: readonly string[]): number =>
+    names.reduce((sum, name) => sum + gzipSync(chunks.get(name)?.code ?? '', { level: 9 }).length, 0) / 1000;
+  const sizes: readonly Figure[] = [
+    {
+      name: '`@vitrine/verifier` as a page loads it: minified and gzipped',
+      samples: [packed(loadedAtOnce(chunks))],
+      unit: 'kB',
+      target: 'under 60 kB',
+    },
+    {
+      name: '… with everything that other vendors’ evidence loads on demand',
+      samples: [packed([...chunks.keys()])],
+      unit: 'kB',
+      target: '',
+    },
+  ];
   const missing = missingChromium();
   if (missing !== false) {
     process.stderr.write(`verification in Chromium is not measured: ${missing}\n`);
-    return [size];
+    return sizes;
   }
   const first: number[] = [];
   const later: number[] = [];
   for (let page = 0; page < PAGES; page++) {
-    const [one, ...others] = await measuredInPage(bundle);
+    const [one, ...others] = await measuredInPage(chunks);
     if (one === undefined) throw new Error('Chromium measured nothing');
     first.push(one);
     later.push(...others);
   }
   return [
-    size,
+    ...sizes,
     { name: 'the first TDX verification in a page, in Chromium', samples: first, unit: 'ms', target: 'under 30 ms' },
     { name: '… of further platforms in that page', samples: later, unit: 'ms', target: 'under 30 ms' },
   ];
 }
 
-/** One module with everything that the package exports. */
-async function bundled({ directory }: Installation): Promise<string> {
+interface Chunk {
+  readonly code: string;
+  /** Files that are loaded together with this one. */
+  readonly imports: readonly string[];
+}
+
+type Chunks = ReadonlyMap<string, Chunk>;
+
+/** What the browser fetches before the first line runs. */
+function loadedAtOnce(chunks: Chunks): readonly string[] {
+  const loaded = new Set([BUNDLE_FILE]);
+  for (const name of loaded) for (const next of chunks.get(name)?.imports ?? []) loaded.add(next);
+  return [...loaded];
+}
+
+/** The modules that a bundler makes of everything that the package exports, by file name. */
+async function bundled({ directory }: Installation): Promise<Chunks> {
   const build = await rolldown({
     input: ENTRY,
     cwd: directory,
@@ -61,13 +87,16 @@ async function bundled({ directory }: Installation): Promise<string> {
       },
     ],
   });
-  const { output } = await build.generate({ format: 'esm', minify: true });
+  const { output } = await build.generate({ format: 'esm', minify: true, entryFileNames: BUNDLE_FILE });
   await build.close();
-  if (output.length !== 1) throw new Error(`expected one file, found ${output.map(({ fileName }) => fileName)}`);
-  return output[0].code;
+  return new Map(
+    output.flatMap((chunk) =>
+      chunk.type === 'chunk' ? [[chunk.fileName, { code: chunk.code, imports: chunk.imports }] as const] : [],
+    ),
+  );
 }
 
-async function measuredInPage(bundle: string): Promise<readonly number[]> {
+async function measuredInPage(chunks: Chunks): Promise<readonly number[]> {
   const now = new Date();
   const cases = Array.from({ length: PER_PAGE }, () => {
     const pki = forgePki({ now });
@@ -97,7 +126,7 @@ async function measuredInPage(bundle: string): Promise<readonly number[]> {
         if (verdict !== 'simulated') throw new Error('unexpected verdict ' + verdict);
       }
       await report(JSON.stringify(times));`,
-    file: (path) => ({ '/cases.json': JSON.stringify(cases), [BUNDLE]: bundle })[path],
+    file: (path) => (path === '/cases.json' ? JSON.stringify(cases) : chunks.get(path.slice(1))?.code),
   });
   return JSON.parse(reported) as readonly number[];
 }

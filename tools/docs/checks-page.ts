@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { CHECKS, type CheckInfo } from '@vitrine/verifier';
+import type { CheckInfo } from '@vitrine/verifier';
+import { CHECKS } from '@vitrine/verifier/checks';
 
 const FAMILIES: readonly (readonly [prefix: string, title: string])[] = [
   ['tdx', 'Intel TDX'],

@@ -23,7 +23,6 @@
 export { type AmdEndorsements, type AmdKdsOptions, amdKds } from './amd-kds.ts';
 export type { ExpectedChannel } from './bindings.ts';
 export type { Fetch } from './bounded-fetch.ts';
-export { CHECKS } from './checks.ts';
 export type { TrustAnchor } from './dcap/anchors.ts';
 export { type CacheOptions, cachedEndorsements, type EndorsementStore } from './endorsement-cache.ts';
 export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';

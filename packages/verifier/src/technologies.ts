@@ -1,19 +1,17 @@
 /**
- * The technologies that are verified, in the order in which their formats are recognised.
+ * The technologies that are verified, in the order in which their formats are recognised. What only
+ * one vendor's evidence needs is loaded when such evidence comes.
  *
  * @module
  */
 import { INTEL_ANCHORS } from './dcap/anchors.ts';
 import { isNitroDocument } from './nitro/parse.ts';
-import { verifyNitro } from './nitro/verify-nitro.ts';
 import type { TechnologyName } from './result.ts';
 import { isSgxQuote, sgxPlatform, verifySgx } from './sgx/verify-sgx.ts';
 import { isSnpReport } from './snp/parse.ts';
-import { snpPlatform, verifySnp } from './snp/verify-snp.ts';
 import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
 import type { Technology, TechnologyInputs } from './technology.ts';
 import { isTpmQuote } from './tpm/forms.ts';
-import { verifyTpm } from './tpm/verify-tpm.ts';
 
 /** The anchors of Intel's PKI, and the roots of simulators, whatever the caller says of these. */
 function intelAnchors({ simulatorAnchors }: TechnologyInputs) {
@@ -31,7 +29,7 @@ const tdx: Technology = {
       policy: inputs.policy.tdx,
       now: inputs.now,
     }),
-  platform: (bytes) => {
+  async platform(bytes) {
     const { fmspc, ca } = tdxPlatform(bytes);
     return { technology: 'tdx', fmspc, ca };
   },
@@ -49,7 +47,7 @@ const sgx: Technology = {
       policy: inputs.policy.sgx,
       now: inputs.now,
     }),
-  platform: (bytes) => {
+  async platform(bytes) {
     const { fmspc, ca } = sgxPlatform(bytes);
     return { technology: 'sgx', fmspc, ca };
   },
@@ -60,8 +58,14 @@ const snp: Technology = {
   name: 'snp',
   called: 'an AMD SEV-SNP report',
   recognises: isSnpReport,
-  verify: (bytes, { endorsements, policy, now }) => verifySnp(bytes, { endorsements, policy: policy.snp, now }),
-  platform: snpPlatform,
+  async verify(bytes, { endorsements, policy, now }) {
+    const { verifySnp } = await import('./snp/verify-snp.ts');
+    return verifySnp(bytes, { endorsements, policy: policy.snp, now });
+  },
+  async platform(bytes) {
+    const { snpPlatform } = await import('./snp/verify-snp.ts');
+    return snpPlatform(bytes);
+  },
   needEndorsements: ['snp.vcek-chain', 'snp.revocation'],
 };
 
@@ -69,7 +73,10 @@ const nitro: Technology = {
   name: 'nitro',
   called: 'an AWS Nitro attestation document',
   recognises: isNitroDocument,
-  verify: (bytes, { policy, now }) => verifyNitro(bytes, { policy: policy.nitro, now }),
+  async verify(bytes, { policy, now }) {
+    const { verifyNitro } = await import('./nitro/verify-nitro.ts');
+    return verifyNitro(bytes, { policy: policy.nitro, now });
+  },
   needEndorsements: [],
 };
 
@@ -77,7 +84,10 @@ const tpm: Technology = {
   name: 'tpm',
   called: 'a TPM 2.0 quote',
   recognises: isTpmQuote,
-  verify: (bytes, inputs) => verifyTpm(bytes, { policy: inputs.policy.tpm, ...inputs.tpm }),
+  async verify(bytes, inputs) {
+    const { verifyTpm } = await import('./tpm/verify-tpm.ts');
+    return verifyTpm(bytes, { policy: inputs.policy.tpm, ...inputs.tpm });
+  },
   needEndorsements: [],
 };
 

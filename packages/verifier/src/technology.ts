@@ -94,7 +94,7 @@ export interface Technology {
   /** @throws MalformedEvidenceError when `bytes` cannot be read. */
   readonly verify: (bytes: Uint8Array<ArrayBuffer>, inputs: TechnologyInputs) => Promise<HardwareOutcome>;
   /** What to fetch endorsements for; absent where the evidence brings all that is needed. */
-  readonly platform?: (bytes: Uint8Array<ArrayBuffer>) => PlatformHint;
+  readonly platform?: (bytes: Uint8Array<ArrayBuffer>) => Promise<PlatformHint>;
   /** Checks that are `unavailable` when there are no endorsements for this machine. */
   readonly needEndorsements: readonly string[];
 }

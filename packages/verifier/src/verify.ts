@@ -159,7 +159,7 @@ async function authenticateHardware(
     return { endorsements: given, outcome };
   }
   try {
-    const endorsements = [...given, ...(await fetcher(technology.platform(bytes)))];
+    const endorsements = [...given, ...(await fetcher(await technology.platform(bytes)))];
     return { endorsements, outcome: await judge(endorsements) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

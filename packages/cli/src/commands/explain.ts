@@ -4,7 +4,8 @@
  * @module
  */
 import { nearest, UsageError } from '@vitrine/documents';
-import { CHECKS, type CheckInfo } from '@vitrine/verifier';
+import type { CheckInfo } from '@vitrine/verifier';
+import { CHECKS } from '@vitrine/verifier/checks';
 import { type Command, onlyPositional, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { wrap } from '../terminal.ts';

@@ -8,7 +8,7 @@ import type { Check } from '../result.ts';
 import type { HardwareClaims } from '../technology.ts';
 import { EVENTLOG_CHECKS } from './checks.ts';
 import type { EventLogPolicy } from './policy.ts';
-import { type EventLogOutcome, verifyEventLog } from './verify-eventlog.ts';
+import type { EventLogOutcome } from './verify-eventlog.ts';
 
 const EXPLAINABLE = /^(?:rtmr[0-3]|pcr(?:[0-9]|1[0-9]|2[0-3]))$/;
 
@@ -32,6 +32,7 @@ export async function judgeAttachedEventLog(
     const reason = 'this kind of evidence has no registers that a log could explain';
     return { checks: all('unavailable', reason), events: [] };
   }
+  const { verifyEventLog } = await import('./verify-eventlog.ts');
   return verifyEventLog(log, { registers, policy, anchor: claims.anchor });
 }
 
