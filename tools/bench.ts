@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { benchBridge } from './bench/bridge.ts';
 import { benchBrowser } from './bench/browser.ts';
 import { benchImport } from './bench/import.ts';
+import { benchOthers } from './bench/others.ts';
 import { benchRun } from './bench/run.ts';
 import { type Figure, line } from './bench/statistics.ts';
 import { benchVerdict } from './bench/verdict.ts';
@@ -24,7 +25,7 @@ try {
     `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n\n`,
   );
   process.stdout.write('| what | median | fastest to slowest | target |\n|---|--:|--:|---|\n');
-  for (const bench of [benchVerdict, benchRun, benchBridge, benchVerifier, benchImport, benchBrowser]) {
+  for (const bench of [benchVerdict, benchRun, benchBridge, benchVerifier, benchOthers, benchImport, benchBrowser]) {
     const figures: readonly Figure[] = await bench(installation);
     for (const figure of figures) process.stdout.write(`${line(figure)}\n`);
   }

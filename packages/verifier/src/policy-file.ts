@@ -75,7 +75,9 @@ function merge(base: object, overrides: object, fileName: string, path: readonly
 }
 
 function expanded(name: PresetName, preset: JsonValue): AppraisalPolicy {
-  return parseDocument(JSON.stringify(preset), appraisalPolicyShape, `preset ${name}`);
+  const parsed = appraisalPolicyShape.parse(preset);
+  if (parsed.ok) return parsed.value;
+  throw new Error(`preset ${name}: ${parsed.issues[0]?.message ?? 'malformed'}`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
