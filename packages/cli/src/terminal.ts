@@ -14,11 +14,20 @@ type Style = Parameters<typeof styleText>[0];
 export interface Terminal {
   /** `text` in a style where the stream is a terminal and `NO_COLOR` is not set, else as it is. */
   style(style: Style, text: string): string;
+  /** Columns that a line may have. */
+  readonly width: number;
 }
+
+/** Wider lines are hard to read; narrower ones would break inside names. */
+const WIDEST = 100;
+const NARROWEST = 60;
 
 /** A terminal for `stream`; `styleText` itself honours `NO_COLOR`, `FORCE_COLOR` and whether it is a TTY. */
 export function terminalOf(stream: NodeJS.WriteStream): Terminal {
-  return { style: (style, text) => styleText(style, text, { stream }) };
+  return {
+    style: (style, text) => styleText(style, text, { stream }),
+    width: Math.max(NARROWEST, Math.min(WIDEST, stream.columns ?? WIDEST)),
+  };
 }
 
 /** Text from elsewhere, with everything that is not plain text replaced. */

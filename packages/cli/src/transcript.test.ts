@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { promise } from '../../../test/promises.ts';
 import { transcript } from './transcript.ts';
 
-const plain = { style: (_: unknown, text: string) => text };
+const plain = { style: (_: unknown, text: string) => text, width: 100 };
 const passed = (id: string): Check => ({ id, status: 'passed', anchor: 'intel-sgx-root', message: `${id} is fine.` });
 const checks: readonly Check[] = [
   'tdx.pck-chain',

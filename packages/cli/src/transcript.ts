@@ -6,8 +6,6 @@
 import type { AttestationResult, Check, CheckStatus } from '@vitrine/verifier';
 import { clean, type Terminal, wrap } from './terminal.ts';
 
-const WIDTH = 100;
-
 interface Question {
   readonly text: string;
   readonly covers: (id: string) => boolean;
@@ -58,10 +56,10 @@ const VERDICT_WORDS = {
 export function transcript(result: AttestationResult, subject: string, policyName: string, terminal: Terminal): string {
   const questions = QUESTIONS.map((question) => {
     const [status, answer] = answerTo(question, result);
-    return `  ${terminal.style(STYLES[status], MARKS[status])} ${question.text.padEnd(21)} ${wrap(clean(answer), WIDTH, ' '.repeat(26))}`;
+    return `  ${terminal.style(STYLES[status], MARKS[status])} ${question.text.padEnd(21)} ${wrap(clean(answer), terminal.width, ' '.repeat(26))}`;
   });
   const checks = result.checks.filter(worthALine).map((check) => checkLines(check, terminal));
-  const limits = result.limits.map((limit) => `  · ${wrap(clean(limit), WIDTH, '    ')}`);
+  const limits = result.limits.map((limit) => `  · ${wrap(clean(limit), terminal.width, '    ')}`);
   return [
     `${clean(subject)}`,
     `Judged for ${result.time} by policy ${clean(policyName)}${scopeNote(result)}.`,
@@ -141,7 +139,7 @@ function worthALine({ id, status }: Check): boolean {
 }
 
 function checkLines(check: Check, terminal: Terminal): string {
-  const head = `  ${terminal.style(STYLES[check.status], MARKS[check.status])} ${check.id.padEnd(21)} ${wrap(clean(check.message), WIDTH, ' '.repeat(26))}`;
+  const head = `  ${terminal.style(STYLES[check.status], MARKS[check.status])} ${check.id.padEnd(21)} ${wrap(clean(check.message), terminal.width, ' '.repeat(26))}`;
   if (check.status !== 'failed' || check.expected === undefined) return head;
   const gap = ' '.repeat(26);
   return `${head}\n${gap}expected ${clean(check.expected)}\n${gap}found    ${clean(check.actual ?? 'nothing')}`;

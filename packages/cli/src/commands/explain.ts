@@ -8,7 +8,7 @@ import type { CheckInfo } from '@vitrine/verifier';
 import { CHECKS } from '@vitrine/verifier/checks';
 import { type Command, onlyPositional, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { wrap } from '../terminal.ts';
+import { terminalOf, wrap } from '../terminal.ts';
 
 const help = `vitrine explain <check>: what a check looks at, which attack it stops, and where it is specified.
 
@@ -19,8 +19,6 @@ Examples
 
   --json  one object on stdout
 `;
-
-const WIDTH = 100;
 
 export const explain: Command = { name: 'explain', summary: 'Say what a check is for', help, run };
 
@@ -46,10 +44,13 @@ function matching(name: string): readonly CheckInfo[] {
 }
 
 function list(checks: readonly CheckInfo[]): string {
-  return checks.map(({ id, what }) => `${id.padEnd(26)} ${wrap(what, WIDTH, ' '.repeat(27))}\n`).join('');
+  return checks
+    .map(({ id, what }) => `${id.padEnd(26)} ${wrap(what, terminalOf(process.stdout).width, ' '.repeat(27))}\n`)
+    .join('');
 }
 
 function page({ id, what, attack, specification }: CheckInfo): string {
-  const line = (name: string, text: string): string => `  ${name.padEnd(14)} ${wrap(text, WIDTH, ' '.repeat(17))}`;
+  const line = (name: string, text: string): string =>
+    `  ${name.padEnd(14)} ${wrap(text, terminalOf(process.stdout).width, ' '.repeat(17))}`;
   return [id, line('Checks', what), line('Without it', attack), line('Specification', specification), ''].join('\n');
 }
