@@ -94,4 +94,58 @@ describe('settings of the TD', () => {
     const outcome = await verifyForged({ policy: { mrseam: [claims?.registers['mrseam'] ?? ''] } });
     expect(checkOf(outcome, 'tdx.mrseam').status).toBe('passed');
   });
+
+  promise('P7', 'what is excessive is named: known attributes by name, others by their bits', async () => {
+    const all: Changes = {
+      quote: {
+        body: (good) => ({
+          ...good,
+          tdAttributes: [8, 29, 30].reduce((bytes, bit) => withBit(bytes, bit, true), good.tdAttributes),
+        }),
+      },
+      policy: { optionalAttributes: ['KL', 'LASS'] },
+    };
+    expect(checkOf(await verifyForged(all), 'tdx.attributes')).toMatchObject({
+      expected: 'no attribute besides DEBUG, SEPT_VE_DISABLE, KL, LASS',
+      actual: 'attributes 0x70000100',
+      message: 'The TD has attributes that are not accepted: PKS, MIGRATABLE, reserved bits 0x100.',
+    });
+    const one = await verifyForged({ ...attributes(30), policy: { optionalAttributes: 'none' } });
+    expect(checkOf(one, 'tdx.attributes')).toMatchObject({
+      expected: 'no attribute besides DEBUG, SEPT_VE_DISABLE',
+      message: 'The TD has attributes that are not accepted: PKS.',
+    });
+  });
+
+  promise('P3', 'pinned registers are compared one by one, and only those that are pinned are shown', async () => {
+    const { claims } = await verifyForged();
+    const { mrtd = '', rtmr0 = '', rtmr1 = '', rtmr2 = '', rtmr3 = '' } = claims?.registers ?? {};
+    const good = { mrtd, rtmr0, rtmr1, rtmr2, rtmr3 };
+    const wrong = 'ee'.repeat(48);
+    const judge = async (...registers: readonly object[]) =>
+      checkOf(await verifyForged({ policy: { registers: registers as never } }), 'tdx.registers');
+    expect((await judge(good)).status).toBe('passed');
+    expect((await judge({ ...good, mrtd: wrong }, { ...good, rtmr3: 'any' })).status).toBe('passed');
+    for (const name of ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'] as const) {
+      expect((await judge({ ...good, [name]: wrong })).status, name).toBe('failed');
+    }
+    const open = { mrtd: wrong, rtmr0: 'any', rtmr1: 'any', rtmr2: 'any', rtmr3: 'any' };
+    expect(await judge(open)).toMatchObject({ status: 'failed', expected: `mrtd ${wrong}`, actual: `mrtd ${mrtd}` });
+    expect(await judge(open, { ...good, rtmr3: wrong })).toMatchObject({
+      expected: `mrtd ${wrong}; or mrtd ${mrtd}, rtmr0 ${rtmr0}, rtmr1 ${rtmr1}, rtmr2 ${rtmr2}, rtmr3 ${wrong}`,
+      actual: `mrtd ${mrtd}, rtmr0 ${rtmr0}, rtmr1 ${rtmr1}, rtmr2 ${rtmr2}, rtmr3 ${rtmr3}`,
+    });
+  });
+
+  promise('P7', 'what a waived check would have compared is shown', async () => {
+    const outcome = await verifyForged();
+    expect(checkOf(outcome, 'tdx.mrseam')).toMatchObject({
+      status: 'waived',
+      actual: outcome.claims?.registers['mrseam'],
+    });
+    expect(checkOf(outcome, 'tdx.registers')).toMatchObject({
+      status: 'waived',
+      actual: expect.stringContaining('rtmr3 ') as string,
+    });
+  });
 });
