@@ -21,7 +21,13 @@ export {
   parseEvidenceBundle,
 } from './evidence-bundle.ts';
 export { type Manifest, manifestDigest, manifestShape, type ServerSource } from './manifest.ts';
-export { type ReferenceEntry, type ReferenceValues, referenceValuesShape } from './reference-values.ts';
+export {
+  type ReferenceEntry,
+  type ReferenceValues,
+  referenceValuesShape,
+  type TdxRegisters,
+  tdxRegistersShape,
+} from './reference-values.ts';
 export {
   base64Url,
   either,

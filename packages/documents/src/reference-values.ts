@@ -80,6 +80,8 @@ const shape = object({
   entries: list(entry),
 });
 
+export type TdxRegisters = Infer<typeof tdxRegisters>;
+export const tdxRegistersShape: Shape<TdxRegisters> = tdxRegisters;
 export type ReferenceValues = Infer<typeof shape>;
 export type ReferenceEntry = ReferenceValues['entries'][number];
 export const referenceValuesShape: Shape<ReferenceValues> = shape;

@@ -13,22 +13,18 @@ import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
 import type { Technology, TechnologyInputs } from './technology.ts';
 import { isTpmQuote } from './tpm/forms.ts';
 
-/** The anchors of Intel's PKI, and the roots of simulators, whatever the caller says of these. */
-function intelAnchors({ simulatorAnchors }: TechnologyInputs) {
-  return [...INTEL_ANCHORS, ...simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }))];
+/** What the quotes of both technologies of Intel are judged with: its anchors, and the roots of simulators. */
+function dcapInputs({ endorsements, simulatorAnchors, now }: TechnologyInputs) {
+  // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
+  const allowed = simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }));
+  return { collateral: endorsements.dcap, anchors: [...INTEL_ANCHORS, ...allowed], now };
 }
 
 const tdx: Technology = {
   name: 'tdx',
   called: 'an Intel TDX quote',
   recognises: isTdxQuote,
-  verify: (bytes, inputs) =>
-    verifyTdx(bytes, {
-      collateral: inputs.endorsements.dcap,
-      anchors: intelAnchors(inputs),
-      policy: inputs.policy.tdx,
-      now: inputs.now,
-    }),
+  verify: (bytes, inputs) => verifyTdx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.tdx }),
   async platform(bytes) {
     const { fmspc, ca } = tdxPlatform(bytes);
     return { technology: 'tdx', fmspc, ca };
@@ -40,13 +36,7 @@ const sgx: Technology = {
   name: 'sgx',
   called: 'an Intel SGX quote',
   recognises: isSgxQuote,
-  verify: (bytes, inputs) =>
-    verifySgx(bytes, {
-      collateral: inputs.endorsements.dcap,
-      anchors: intelAnchors(inputs),
-      policy: inputs.policy.sgx,
-      now: inputs.now,
-    }),
+  verify: (bytes, inputs) => verifySgx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.sgx }),
   async platform(bytes) {
     const { fmspc, ca } = sgxPlatform(bytes);
     return { technology: 'sgx', fmspc, ca };

@@ -11,9 +11,9 @@ import {
   mapOf,
   object,
   oneOf,
-  optional,
-  type ReferenceEntry,
   type Shape,
+  type TdxRegisters,
+  tdxRegistersShape,
   text,
   UsageError,
 } from '@vitrine/documents';
@@ -37,27 +37,13 @@ const expandedPolicy: Shape<AppraisalPolicy> = {
   },
 };
 
-/** The registers of a TDX machine; only these can be pinned in this version. */
-type PinnedRegisters = Extract<ReferenceEntry, { readonly technology: 'tdx' }>['registers'];
-
-const registers: Shape<PinnedRegisters> = object({
-  mrtd: hex(48),
-  rtmr0: hex(48),
-  rtmr1: hex(48),
-  rtmr2: hex(48),
-  rtmr3: hex(48),
-  mrconfigid: optional(hex(48)),
-  mrowner: optional(hex(48)),
-  mrownerconfig: optional(hex(48)),
-});
-
 /** What a user has accepted of one server. */
 export interface Pin {
   /** Exactly these measurements, nothing newer. */
   readonly mode: 'exact';
   readonly technology: 'tdx';
   /** Those that may be absent were zero, and then have to stay zero. */
-  readonly registers: PinnedRegisters;
+  readonly registers: TdxRegisters;
   /** SHA-384, lower-case hexadecimal. */
   readonly manifestDigest: string;
   /** The highest that was seen. */
@@ -79,7 +65,7 @@ export interface PinsDocument {
 const pin: Shape<Pin> = object({
   mode: oneOf('exact'),
   technology: oneOf('tdx'),
-  registers,
+  registers: tdxRegistersShape,
   manifestDigest: hex(48),
   manifestNumber: integer(1),
   policy: either(presetName, expandedPolicy),
