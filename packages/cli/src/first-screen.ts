@@ -50,6 +50,10 @@ function describe(source: ServerSource): string {
       return `npm:${source.package}@${source.version}, tree ${source.tree.slice(0, 16)}…`;
     case 'path':
       return `a folder, tree ${source.tree.slice(0, 16)}…, started by ${source.entry}`;
+    case 'oci':
+      return `an image, ${source.image.slice(0, 23)}…, tree ${source.tree.slice(0, 16)}…`;
+    case 'module':
+      return `a module, tree ${source.tree.slice(0, 16)}…, ${source.entry}`;
     case 'command':
       return `${source.command} (code not measured)`;
   }

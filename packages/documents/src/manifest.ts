@@ -7,7 +7,7 @@
  * @module
  */
 import { documentDigest } from './canonical.ts';
-import { hex, type Infer, integer, list, mapOf, object, oneOf, type Shape, tagged, text } from './shape.ts';
+import { hex, type Infer, integer, list, mapOf, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
 
 const npmSource = object({
   kind: oneOf('npm'),
@@ -31,8 +31,72 @@ const pathSource = object({
   entry: text('a relative path'),
 });
 
+/** A container image, unpacked as the root of the server's file system. */
+const ociSource = object({
+  kind: oneOf('oci'),
+  /** Digest of the image manifest for this platform. */
+  image: text('an image digest', /^sha256:[0-9a-f]{64}$/),
+  /** Tree digest of the unpacked root. */
+  tree: hex(48),
+  platform: text('a platform', /^[a-z0-9]+-[a-z0-9]+$/),
+  /** What the image says is started: entry point and arguments. */
+  command: list(text('a command')),
+});
+
+/** A module whose default export makes an MCP server, started by a harness of Vitrine's own. */
+const moduleSource = object({
+  kind: oneOf('module'),
+  tree: hex(48),
+  /** The module, relative to the tree. */
+  entry: text('a relative path'),
+});
+
 /** A bare command line: what it runs is not measured. */
 const commandSource = object({ kind: oneOf('command'), command: text('a command') });
+
+/** An exact host name, or `*.` before one for the names below it. */
+const hostName = text(
+  'a host name, or *. before one',
+  /^(?:\*\.)?(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/,
+);
+
+const egressRule = object({ host: hostName, port: integer(1) });
+
+const auth = tagged('kind', {
+  /** Anybody who reaches the server may call it. */
+  none: object({ kind: oneOf('none') }),
+  /** Static tokens, of which only the SHA-256 is known here. */
+  bearer: object({ kind: oneOf('bearer'), tokens: mapOf(/^[A-Za-z0-9._-]{1,64}$/, hex(32), 1) }),
+  /** Access tokens of an authorization server: JWTs with this issuer and audience. */
+  oauth: object({
+    kind: oneOf('oauth'),
+    issuer: text('an https URL', /^https:\/\/[^?#]+$/),
+    audience: text('what tokens must be made for'),
+    jwks: text('an https URL', /^https:\/\/[^#]+$/),
+    algorithms: list(oneOf('ES256', 'EdDSA', 'RS256')),
+    /** Scopes that any call needs. */
+    scopes: optional(list(text('a scope'))),
+    /** Scopes that calls of a tool need in addition. */
+    toolScopes: optional(mapOf(/^.{1,128}$/, list(text('a scope')), 1)),
+  }),
+});
+
+const catalogue = tagged('kind', {
+  dynamic: object({ kind: oneOf('dynamic') }),
+  /** SHA-256 over the tools as they are on the wire. Other tools are neither listed nor callable. */
+  pinned: object({ kind: oneOf('pinned'), digest: hex(32) }),
+});
+
+const limits = object({
+  /** Of one server with everything that it starts, in MiB. */
+  memory: optional(integer(16)),
+  /** Processor time, in hundredths of a processor. */
+  cpu: optional(integer(1)),
+  processes: optional(integer(1)),
+  /** Of one principal, and of one address. */
+  requestsPerMinute: optional(integer(1)),
+  concurrentRequests: optional(integer(1)),
+});
 
 const shape = object({
   type: oneOf('vitrine/manifest/v1'),
@@ -40,13 +104,35 @@ const shape = object({
   number: integer(1),
   name: text('a name of letters, digits, "." "_" and "-"', /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
   server: object({
-    source: tagged('kind', { npm: npmSource, path: pathSource, command: commandSource }),
+    source: tagged('kind', {
+      npm: npmSource,
+      path: pathSource,
+      oci: ociSource,
+      module: moduleSource,
+      command: commandSource,
+    }),
     args: list(text(), 0),
     environment: mapOf(/^[A-Za-z_][A-Za-z0-9_]*$/, text()),
-    transport: oneOf('stdio'),
+    transport: oneOf('stdio', 'http'),
+    /** Where the server listens on its own loopback interface; there exactly for transport `http`. */
+    port: optional(integer(1)),
   }),
   /** The least sandbox that the operator demands; what was obtained is in the boot binding. */
-  sandbox: oneOf('none'),
+  sandbox: oneOf('none', 'bwrap'),
+  /** Where the server may connect to. Absent: nowhere, as far as the sandbox obtained enforces it. */
+  egress: optional(list(egressRule)),
+  /** Absent: a server of its own for each session, or each principal and set of client capabilities. */
+  isolation: optional(oneOf('shared')),
+  /** What happens to the server's files. Absent: as the sandbox obtained says. */
+  data: optional(oneOf('ephemeral', 'encrypted')),
+  /** Who may call. */
+  auth: optional(auth),
+  /** Whether the tools are fixed. Absent: they are not. */
+  catalogue: optional(catalogue),
+  limits: optional(limits),
+  /** Who is served. Absent: clients without evidence of their own too. */
+  clients: optional(oneOf('attested')),
+  logs: optional(object({ child: oneOf('drop', 'operator') })),
   runtime: object({ vitrine: text('a version'), node: text('a version') }),
 });
 
