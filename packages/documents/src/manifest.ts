@@ -54,10 +54,10 @@ const moduleSource = object({
 /** A bare command line: what it runs is not measured. */
 const commandSource = object({ kind: oneOf('command'), command: text('a command') });
 
-/** An exact host name, or `*.` before one for the names below it. */
+/** An exact host name, or `*.` before one for the names below it. Never an address: the last label begins with a letter. */
 const hostName = text(
   'a host name, or *. before one',
-  /^(?:\*\.)?(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/,
+  /^(?:\*\.)?(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
 );
 
 const egressRule = object({ host: hostName, port: integer(1) });

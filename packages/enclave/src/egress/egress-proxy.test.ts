@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, type IncomingMessage, request } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect } from 'vitest';
+import { promise } from '../../../../test/promises.ts';
+import { addressRefusal } from './addresses.ts';
+import { type EgressOptions, type EgressProxy, openEgressProxy } from './egress-proxy.ts';
+
+const ends: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+interface Opened {
+  readonly proxy: EgressProxy;
+  readonly socket: string;
+  readonly refusals: readonly string[];
+}
+
+async function open(options: Partial<EgressOptions>): Promise<Opened> {
+  const folder = mkdtempSync(join(tmpdir(), 'vitrine-egress-'));
+  const socket = join(folder, 'egress.sock');
+  const refusals: string[] = [];
+  const proxy = await openEgressProxy({
+    socket,
+    rules: [],
+    resolve: async () => ['127.0.0.1'],
+    // The destinations of these tests are on this machine.
+    refusal: (address) => (address === '127.0.0.1' ? undefined : addressRefusal(address)),
+    onRefusal: (line) => refusals.push(line),
+    ...options,
+  });
+  ends.push(() => {
+    rmSync(folder, { recursive: true });
+  });
+  ends.push(() => proxy.close());
+  return { proxy, socket, refusals };
+}
+
+/** A server on loopback that answers what it got. */
+async function echo(): Promise<{ readonly port: number; readonly reached: () => number }> {
+  let reached = 0;
+  const server = createServer((client: Socket) => {
+    reached += 1;
+    client.on('error', () => undefined).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => server.close());
+  return { port: (server.address() as AddressInfo).port, reached: () => reached };
+}
+
+/** Sends `head` to the proxy; the first line of its answer, and the socket. */
+async function say(socket: string, head: string): Promise<{ readonly status: string; readonly client: Socket }> {
+  const client = connect(socket);
+  ends.push(() => client.destroy());
+  client.on('error', () => undefined);
+  client.write(head);
+  const [chunk] = (await once(client, 'data')) as [Buffer];
+  return { status: chunk.toString('latin1').split('\r\n')[0] ?? '', client };
+}
+
+const tunnel = (authority: string): string => `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`;
+
+promise('P3', 'a tunnel to an allowed host carries bytes both ways, and is counted', async () => {
+  const { port } = await echo();
+  const { proxy, socket, refusals } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const { status, client } = await say(socket, tunnel(`api.example.com:${port}`));
+  expect(status).toBe('HTTP/1.1 200 Connection Established');
+  client.write('hello');
+  const [answer] = (await once(client, 'data')) as [Buffer];
+  expect(answer.toString()).toBe('hello');
+  client.destroy();
+  await proxy.close();
+  expect(proxy.counts().get(`api.example.com:${port}`)).toMatchObject({ connections: 1, refused: 0, sent: 5 });
+  expect(refusals).toEqual([]);
+});
+
+promise('P3', 'a host that the manifest does not name is refused, counted and logged without content', async () => {
+  const { port, reached } = await echo();
+  const { proxy, socket, refusals } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const { status } = await say(socket, `${tunnel(`evil.example.com:${port}`)}SECRET`);
+  expect(status).toBe('HTTP/1.1 403 Forbidden');
+  expect(reached()).toBe(0);
+  expect(refusals).toEqual([`egress to evil.example.com:${port} refused: the manifest does not allow it`]);
+  expect(proxy.counts().get(`evil.example.com:${port}`)?.refused).toBe(1);
+});
+
+for (const [what, addresses] of [
+  ['the metadata service', ['169.254.169.254']],
+  ['a mapped address', ['::ffff:127.0.0.1']],
+  ['a private address', ['10.0.0.1']],
+  ['a unique local address', ['fd00::1']],
+  ['one public and one private address', ['127.0.0.1', '192.168.0.1']],
+] as const) {
+  promise('P3', `an allowed name that leads to ${what} is refused`, async () => {
+    const { port, reached } = await echo();
+    const { socket, refusals } = await open({
+      rules: [{ host: 'api.example.com', port }],
+      resolve: async () => addresses,
+    });
+    expect((await say(socket, tunnel(`api.example.com:${port}`))).status).toBe('HTTP/1.1 403 Forbidden');
+    expect(refusals[0]).toContain('the name leads to');
+    expect(reached()).toBe(0);
+  });
+}
+
+promise('P3', 'the connection goes to the address that was judged: the name is asked for once', async () => {
+  const { port, reached } = await echo();
+  let asked = 0;
+  const { socket } = await open({
+    rules: [{ host: 'api.example.com', port }],
+    resolve: async () => {
+      asked += 1;
+      return asked === 1 ? ['127.0.0.1'] : ['169.254.169.254'];
+    },
+  });
+  expect((await say(socket, tunnel(`api.example.com:${port}`))).status).toBe('HTTP/1.1 200 Connection Established');
+  expect([asked, reached()]).toEqual([1, 1]);
+});
+
+for (const authority of ['127.0.0.1:80', '[::1]:80', '2130706433:80', '0x7f.1:80', 'localhost:80']) {
+  promise('P3', `CONNECT ${authority} is refused as no host name`, async () => {
+    const { proxy, socket } = await open({ rules: [{ host: 'api.example.com', port: 80 }] });
+    expect((await say(socket, tunnel(authority))).status).toBe('HTTP/1.1 403 Forbidden');
+    expect(proxy.counts().get('invalid')?.refused).toBe(1);
+  });
+}
+
+promise('P3', 'a name without an address is refused', async () => {
+  const { socket, refusals } = await open({
+    rules: [{ host: 'api.example.com', port: 443 }],
+    resolve: () => Promise.reject(new Error('ENOTFOUND')),
+  });
+  expect((await say(socket, tunnel('api.example.com:443'))).status).toBe('HTTP/1.1 403 Forbidden');
+  expect(refusals[0]).toContain('no address');
+});
+
+async function plainServer(): Promise<{ readonly port: number; readonly seen: IncomingMessage[] }> {
+  const seen: IncomingMessage[] = [];
+  const server = createHttpServer((incoming, response) => {
+    seen.push(incoming);
+    response.writeHead(200, { 'Set-Cookie': ['a=1', 'b=2'], 'X-Answer': 'yes' });
+    incoming.pipe(response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => server.close());
+  return { port: (server.address() as AddressInfo).port, seen };
+}
+
+async function fetchThrough(socketPath: string, url: string, headers: Record<string, string>, body: string) {
+  const outgoing = request({ socketPath, method: 'POST', path: url, headers });
+  outgoing.end(body);
+  const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of answer) text += String(chunk);
+  return { status: answer.statusCode, headers: answer.headers, text };
+}
+
+promise('P3', 'plain HTTP to an allowed host passes, without what speaks of the connection', async () => {
+  const { port, seen } = await plainServer();
+  const { socket } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const host = `api.example.com:${port}`;
+  const answer = await fetchThrough(
+    socket,
+    `http://${host}/path?q=1`,
+    { host, 'proxy-authorization': 'x', 'x-own': 'y' },
+    'body',
+  );
+  expect(answer).toMatchObject({
+    status: 200,
+    text: 'body',
+    headers: { 'set-cookie': ['a=1', 'b=2'], 'x-answer': 'yes' },
+  });
+  expect(seen[0]?.url).toBe('/path?q=1');
+  expect(seen[0]?.headers).toMatchObject({ host, 'x-own': 'y' });
+  expect(seen[0]?.headers['proxy-authorization']).toBeUndefined();
+});
+
+promise('P3', 'plain HTTP whose Host header says something else is refused', async () => {
+  const { port, seen } = await plainServer();
+  const { socket } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const answer = await fetchThrough(socket, `http://api.example.com:${port}/`, { host: 'other.example.com' }, '');
+  expect(answer.status).toBe(403);
+  expect(seen).toEqual([]);
+});
+
+promise('P3', 'a request in origin form is refused: this is a proxy and nothing else', async () => {
+  const { socket } = await open({});
+  expect((await fetchThrough(socket, '/', { host: 'api.example.com' }, '')).status).toBe(403);
+});
+
+promise('P1', 'refusals of endless destinations cost no endless memory', async () => {
+  const { proxy, socket } = await open({});
+  for (let at = 0; at < 300; at++) {
+    const { client } = await say(socket, tunnel(`h${at}.example.com:443`));
+    client.destroy();
+  }
+  expect(proxy.counts().size).toBeLessThanOrEqual(257);
+  expect(proxy.counts().get('other')?.refused).toBeGreaterThan(0);
+});

@@ -1,0 +1,255 @@
+/**
+ * The one way out of the sandbox: an HTTP proxy on a Unix socket, outside of it. CONNECT for everything
+ * over TLS, and absolute-form requests for plain HTTP.
+ *
+ * Names are resolved here. Every address that a name has is judged, and the connection goes to one that
+ * was judged: a second answer of the name server changes nothing. Nothing is decrypted, and of refusals
+ * only the destination is logged.
+ *
+ * Specification: RFC 9110, sections 7.1 and 9.3.6; RFC 9112, section 3.2.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { addressRefusal } from './addresses.ts';
+import { type Destination, type EgressRule, isAllowed, parseAuthority } from './allow-list.ts';
+
+export interface EgressOptions {
+  /** Path of the Unix socket to listen on. */
+  readonly socket: string;
+  readonly rules: readonly EgressRule[];
+  /** All addresses of a name; rejects where there is none. */
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** Why an address must not be connected to; {@link addressRefusal} unless a test says otherwise. */
+  readonly refusal?: (address: string) => string | undefined;
+  /** One line for each refusal: destination and reason, never content. */
+  readonly onRefusal: (line: string) => void;
+  readonly limits?: Partial<EgressLimits>;
+}
+
+/** Counts and milliseconds. */
+export interface EgressLimits {
+  readonly connections: number;
+  /** To resolve and connect. */
+  readonly connectMs: number;
+  /** Without a byte in either direction. */
+  readonly idleMs: number;
+}
+
+const DEFAULT_LIMITS: EgressLimits = { connections: 64, connectMs: 15_000, idleMs: 10 * 60_000 };
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** What went to one destination. */
+export interface EgressCount {
+  connections: number;
+  refused: number;
+  /** Bytes that the server sent. */
+  sent: number;
+  received: number;
+}
+
+export interface EgressProxy {
+  /** By `host:port`; what could not be read as a destination counts under `invalid`. */
+  counts(): ReadonlyMap<string, Readonly<EgressCount>>;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Headers that speak of this connection only. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** More destinations than a manifest names cannot be counted, so that refusals cost no memory. */
+const MAX_COUNTED = 256;
+
+/** Starts listening. */
+export async function openEgressProxy(options: EgressOptions): Promise<EgressProxy> {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const refusal = options.refusal ?? addressRefusal;
+  const counts = new Map<string, EgressCount>();
+  const sockets = new Set<Duplex>();
+
+  function countOf(destination: Destination | undefined): EgressCount {
+    const name = destination === undefined ? 'invalid' : `${destination.host}:${destination.port}`;
+    const key = counts.has(name) || counts.size < MAX_COUNTED ? name : 'other';
+    const count = counts.get(key) ?? { connections: 0, refused: 0, sent: 0, received: 0 };
+    counts.set(key, count);
+    return count;
+  }
+
+  function refuse(destination: Destination | undefined, why: string): Refused {
+    countOf(destination).refused += 1;
+    const shown =
+      destination === undefined ? 'a destination that is no host name' : `${destination.host}:${destination.port}`;
+    options.onRefusal(`egress to ${shown} refused: ${why}`);
+    return { refused: why };
+  }
+
+  /** An address to connect to, judged. */
+  async function judge(destination: Destination | undefined): Promise<Refused | { readonly address: string }> {
+    if (destination === undefined) return refuse(undefined, 'only host names can be allowed, not addresses');
+    if (!isAllowed(options.rules, destination)) return refuse(destination, 'the manifest does not allow it');
+    let addresses: readonly string[];
+    try {
+      addresses = await options.resolve(destination.host);
+    } catch {
+      return refuse(destination, 'the name has no address');
+    }
+    for (const address of addresses) {
+      const why = refusal(address);
+      if (why !== undefined) return refuse(destination, `the name leads to ${address}, which is ${why}`);
+    }
+    const [address] = addresses;
+    return address === undefined ? refuse(destination, 'the name has no address') : { address };
+  }
+
+  async function open(destination: Destination | undefined): Promise<Refused | Socket> {
+    const judged = await judge(destination);
+    if ('refused' in judged || destination === undefined) return judged as Refused;
+    const upstream = connect({ host: judged.address, port: destination.port });
+    keep(upstream);
+    upstream.setTimeout(limits.connectMs, () => upstream.destroy(new Error('no connection in time')));
+    try {
+      await once(upstream, 'connect');
+    } catch {
+      return refuse(destination, 'the connection failed');
+    }
+    upstream.setTimeout(limits.idleMs, () => upstream.destroy());
+    const count = countOf(destination);
+    count.connections += 1;
+    upstream.once('close', () => {
+      count.sent += upstream.bytesWritten;
+      count.received += upstream.bytesRead;
+    });
+    return upstream;
+  }
+
+  function keep(socket: Duplex): void {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => sockets.delete(socket));
+  }
+
+  async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+    keep(client);
+    const upstream = await open(parseAuthority(request.url ?? ''));
+    if ('refused' in upstream) {
+      client.end(
+        `HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${upstream.refused}\n`,
+      );
+      return;
+    }
+    if (client.destroyed) {
+      upstream.destroy();
+      return;
+    }
+    client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+    if (head.length > 0) upstream.write(head);
+    upstream.pipe(client);
+    client.pipe(upstream);
+    upstream.once('close', () => client.destroy());
+    client.once('close', () => upstream.destroy());
+  }
+
+  async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = absolute(request);
+    const upstream = await open(target?.destination);
+    if ('refused' in upstream || target === undefined) {
+      response.writeHead(403, { 'Content-Type': 'text/plain', Connection: 'close' });
+      response.end(`${'refused' in upstream ? upstream.refused : 'not a URL'}\n`);
+      return;
+    }
+    const outgoing = httpRequest({
+      createConnection: () => upstream,
+      method: request.method ?? 'GET',
+      path: target.path,
+      headers: { ...endToEnd(request.rawHeaders), host: target.host, connection: 'close' },
+    });
+    outgoing.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders));
+      answer.pipe(response);
+    });
+    outgoing.on('error', () => {
+      if (response.headersSent) response.destroy();
+      else response.writeHead(502, { Connection: 'close' }).end();
+    });
+    response.once('close', () => outgoing.destroy());
+    request.pipe(outgoing);
+  }
+
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 5_000 }, (request, response) => {
+    forward(request, response).catch(() => response.destroy());
+  });
+  server.maxConnections = limits.connections;
+  server.on('connection', keep);
+  server.on('connect', (request, client, head: Buffer) => {
+    tunnel(request, client, head).catch(() => client.destroy());
+  });
+  server.on('clientError', (_error, socket) => socket.destroy());
+  server.listen(options.socket);
+  await once(server, 'listening');
+
+  async function end(): Promise<void> {
+    const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+    // What went through each is counted when it closes.
+    const gone = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve).destroy()));
+    await Promise.all([ended, ...gone]);
+  }
+
+  let closed: Promise<void> | undefined;
+  return {
+    counts: () => counts,
+    close() {
+      closed ??= end();
+      return closed;
+    },
+  };
+}
+
+interface Refused {
+  readonly refused: string;
+}
+
+interface Target {
+  readonly destination: Destination;
+  readonly host: string;
+  readonly path: string;
+}
+
+/** The absolute form of a request for plain HTTP; its `Host` header must say the same. */
+function absolute(request: IncomingMessage): Target | undefined {
+  const match = /^http:\/\/([^/?#]+)([/?][^#\s]*)?$/i.exec(request.url ?? '');
+  const [, authority = '', path = '/'] = match ?? [];
+  const destination = parseAuthority(/:\d+$/.test(authority) ? authority : `${authority}:80`);
+  const hosts = request.headersDistinct['host'] ?? [];
+  if (destination === undefined || hosts.length !== 1 || hosts[0]?.toLowerCase() !== authority.toLowerCase())
+    return undefined;
+  return { destination, host: authority.toLowerCase(), path: path.startsWith('/') ? path : `/${path}` };
+}
+
+/** Without the headers that speak of one connection; repeated ones stay repeated. */
+function endToEnd(rawHeaders: readonly string[]): Record<string, string[]> {
+  const pairs = rawHeaders.flatMap((name, at): (readonly [string, string])[] =>
+    at % 2 === 0 ? [[name.toLowerCase(), rawHeaders[at + 1] ?? '']] : [],
+  );
+  const dropped = new Set(HOP_BY_HOP);
+  for (const [name, value] of pairs) {
+    if (name === 'connection') for (const listed of value.split(',')) dropped.add(listed.trim().toLowerCase());
+  }
+  const headers = new Map<string, string[]>();
+  for (const [name, value] of pairs) {
+    if (!dropped.has(name)) headers.set(name, [...(headers.get(name) ?? []), value]);
+  }
+  return Object.fromEntries(headers);
+}
