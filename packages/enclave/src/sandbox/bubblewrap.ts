@@ -26,6 +26,8 @@ export interface SandboxPlan {
   readonly data:
     | { readonly kind: 'memory'; readonly bytes: number; readonly at: string }
     | { readonly kind: 'directory'; readonly from: string; readonly at: string };
+  /** A directory of Unix sockets that join the sandbox to the outside, seen as {@link SOCKETS_INSIDE}. */
+  readonly sockets?: string;
   readonly command: string;
   readonly args: readonly string[];
   /** Inside. */
@@ -46,6 +48,8 @@ export interface SandboxDescriptors {
   readonly block?: number;
 }
 
+/** Where the sockets to the outside are. */
+export const SOCKETS_INSIDE = '/run/vitrine';
 /** Who the server is inside, whoever that is outside. */
 export const SANDBOX_UID = 1000;
 /** The content of `/etc/passwd` inside. */
@@ -85,6 +89,7 @@ export function bubblewrapArguments(
     ...['--ro-bind-data', `${descriptors.passwd}`, '/etc/passwd'],
     ...plan.readOnly.flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...data(plan.data),
+    ...(plan.sockets === undefined ? [] : ['--bind', plan.sockets, SOCKETS_INSIDE]),
     // Last, so that no mount above can put something writable over it.
     ...['--remount-ro', '/', '--chdir', plan.workingDirectory, '--clearenv'],
     ...Object.entries(plan.environment).flatMap(([name, value]) => ['--setenv', name, value]),

@@ -1,0 +1,66 @@
+/**
+ * Runs inside the sandbox as the parent of the hosted server, and joins its loopback interface to Unix
+ * sockets that lead out: one to the egress proxy, one from the gateway to a server that listens on HTTP.
+ *
+ * It copies bytes and decides nothing: what may go where is decided outside, where the server cannot
+ * reach. The server's standard streams are not its own, they are inherited. It is one file that imports
+ * Node's modules only, so that nothing else has to be visible in the sandbox.
+ *
+ * Arguments: a {@link RelayTask} as JSON, then the command and its arguments. Ends as the command ends.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type NetConnectOpts, type Server } from 'node:net';
+
+/** What to join. Paths are inside the sandbox. */
+export interface RelayTask {
+  readonly egress?: { readonly port: number; readonly socket: string };
+  readonly http?: { readonly port: number; readonly socket: string };
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Copies between whoever connects to `server` and `target`. */
+function join(server: Server, target: NetConnectOpts): Server {
+  return server.on('connection', (inner) => {
+    const outer = connect({ ...target, allowHalfOpen: true });
+    for (const [from, to] of [
+      [inner, outer],
+      [outer, inner],
+    ] as const) {
+      from.on('error', () => to.destroy()).pipe(to);
+      from.once('close', () => to.destroySoon());
+    }
+  });
+}
+
+async function listening(server: Server): Promise<void> {
+  await once(server, 'listening');
+}
+
+async function main([json = '', command = '', ...args]: readonly string[]): Promise<void> {
+  const task = JSON.parse(json) as RelayTask;
+  const waits: Promise<void>[] = [];
+  if (task.egress !== undefined) {
+    const server = join(createServer({ allowHalfOpen: true }), { path: task.egress.socket });
+    waits.push(listening(server.listen(task.egress.port, LOOPBACK)));
+  }
+  if (task.http !== undefined) {
+    const server = join(createServer({ allowHalfOpen: true }), { host: LOOPBACK, port: task.http.port });
+    waits.push(listening(server.listen(task.http.socket)));
+  }
+  await Promise.all(waits);
+  const child = spawn(command, args, { stdio: 'inherit', shell: false });
+  child.once('error', (error) => {
+    process.stderr.write(`could not be started: ${error.message}\n`);
+    process.exit(127);
+  });
+  child.once('exit', (code, signal) => {
+    // Shells' way to tell a signal, since a process can end with a number only.
+    process.exit(signal === null ? (code ?? 1) : 128 + 9);
+  });
+}
+
+await main(process.argv.slice(2));
