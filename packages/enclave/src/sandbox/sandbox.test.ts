@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import type { SandboxPlan } from './bubblewrap.ts';
+import { findControlGroups } from './control-group.ts';
 import { isLink, probeSandbox } from './probe.ts';
 import { spawnBubblewrap } from './spawn-bubblewrap.ts';
 
@@ -28,7 +29,7 @@ async function inside(
     ...change,
   };
   const architecture = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined;
-  const child = spawnBubblewrap({ bubblewrap: BUBBLEWRAP, architecture, plan }, isLink);
+  const child = spawnBubblewrap({ bubblewrap: BUBBLEWRAP, architecture, plan, joinFiles }, isLink);
   let said = '';
   child.stdin.end();
   child.stdout.on('data', (chunk: Buffer) => {
@@ -105,4 +106,17 @@ promise.unless(missing, 'P1', 'what a server leaves behind ends with it', async 
   const { code, said } = await inside('(trap "" TERM HUP; while :; do sleep 1; done) > /dev/null 2>&1 & echo started');
   expect(said).toBe('started\n');
   expect(code).toBe(0);
+});
+
+const groups = findControlGroups();
+const noGroups = missing === false && groups === undefined ? 'no control group can be made here' : missing;
+
+promise.unless(noGroups, 'P1', 'a whole sandbox stays within its limits, and is ended when it does not', async () => {
+  const group = groups?.create({ memory: 96 << 20, processes: 64 });
+  const greedy = 'const all = []; for (;;) all.push(Buffer.alloc(16 << 20, 1));';
+  const launch = { args: ['-e', greedy], command: '/opt/node/bin/node' };
+  const { code } = await inside('', launch, group?.joinFiles);
+  expect(code).not.toBe(0);
+  expect(group?.outOfMemory()).toBeGreaterThan(0);
+  group?.remove();
 });

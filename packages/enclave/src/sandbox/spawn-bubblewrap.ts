@@ -15,7 +15,12 @@ export interface BubblewrapLaunch {
   /** `undefined`: there is no system call filter for this processor. */
   readonly architecture: FilterArchitecture | undefined;
   readonly plan: SandboxPlan;
+  /** {@link ControlGroup.joinFiles} of the group that bubblewrap, and so the whole sandbox, belongs to. */
+  readonly joinFiles?: readonly string[];
 }
+
+/** Joins the groups, then becomes bubblewrap: nothing ever runs outside of them. `$JOIN` has no blanks in its names. */
+const JOIN_SCRIPT = 'for file in $JOIN; do echo 0 > "$file" || exit 126; done; unset JOIN; exec "$@"';
 
 const DESCRIPTOR = { passwd: 4, seccomp: 5 } as const;
 
@@ -26,16 +31,18 @@ const DESCRIPTOR = { passwd: 4, seccomp: 5 } as const;
  * @param isLink - Whether a path of this machine is a symbolic link.
  */
 export function spawnBubblewrap(
-  { bubblewrap, architecture, plan }: BubblewrapLaunch,
+  { bubblewrap, architecture, plan, joinFiles = [] }: BubblewrapLaunch,
   isLink: (path: string) => boolean,
 ): ChildProcessWithoutNullStreams {
   const descriptors = {
     passwd: DESCRIPTOR.passwd,
     ...(architecture === undefined ? {} : { seccomp: DESCRIPTOR.seccomp }),
   };
-  const child = spawn(bubblewrap, [...bubblewrapArguments(plan, descriptors, isLink)], {
+  const direct = [bubblewrap, ...bubblewrapArguments(plan, descriptors, isLink)];
+  const [command = '', ...args] = joinFiles.length === 0 ? direct : ['/bin/sh', '-c', JOIN_SCRIPT, 'sh', ...direct];
+  const child = spawn(command, args, {
     cwd: '/',
-    env: {},
+    env: joinFiles.length === 0 ? {} : { JOIN: joinFiles.join(' ') },
     shell: false,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe', undefined, 'pipe', ...(architecture === undefined ? [] : (['pipe'] as const))],
