@@ -17,6 +17,7 @@ const options = { bubblewrap: BUBBLEWRAP, platform: process.platform, architectu
 async function inside(
   script: string,
   change: Partial<SandboxPlan> = {},
+  joinFiles: readonly string[] = [],
 ): Promise<{ code: number | null; said: string }> {
   const plan: SandboxPlan = {
     root: { kind: 'system' },
