@@ -1,0 +1,143 @@
+/**
+ * Chooses the best housing that this machine gives, and refuses to start where the manifest demands more.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type Manifest, UsageError } from '@vitrine/documents';
+import { findControlGroups } from '../sandbox/control-group.ts';
+import { probeSandbox } from '../sandbox/probe.ts';
+import { findExecutable } from '../source/find-executable.ts';
+import { randomKeysPerBoot, type VolumeKeySource } from '../volumes/volume-key-source.ts';
+import { directHousing } from './direct-housing.ts';
+import type { Housing, ServerTemplate } from './housing.ts';
+import { sandboxedHousing } from './sandboxed-housing.ts';
+import { createVolumes } from './volumes.ts';
+
+export interface HousingRequest {
+  readonly template: ServerTemplate;
+  readonly manifest: Manifest;
+  /** `none`: no sandbox, although one may be had. */
+  readonly sandbox: 'best' | 'none';
+  /** The server's data where there is no sandbox; ciphertext of volumes is beside it. */
+  readonly dataDirectory: string;
+  /** A short-lived directory of this process, with a short path. */
+  readonly runDirectory: string;
+  readonly platform: NodeJS.Platform;
+  readonly architecture: string;
+  /** The Node of this process. */
+  readonly node: string;
+  /** Of this process; for finding programs, and Windows. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** All addresses of a host name. */
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** Cryptographically secure. */
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** One line for the operator. */
+  readonly onLog: (line: string) => void;
+  /** For encrypted volumes; keys of this boot where there is no other source. */
+  readonly volumeKeys?: VolumeKeySource;
+}
+
+export interface Chosen {
+  readonly housing: Housing;
+  /** Why there is no sandbox, where there is none. */
+  readonly why?: string;
+}
+
+/** @throws UsageError with code `sandbox.unavailable` where the manifest demands what cannot be had. */
+export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
+  const { manifest, template } = request;
+  const found = await probe(request);
+  if (found.process === 'none') {
+    const demand = firstDemand(manifest);
+    if (demand !== undefined) throw unavailable(demand, found.why);
+    return {
+      housing: directHousing({
+        template,
+        dataDirectory: request.dataDirectory,
+        platform: request.platform,
+        systemRoot: request.environment['SystemRoot'],
+      }),
+      why: found.why,
+    };
+  }
+  const groups = findControlGroups();
+  const { memory, processes, cpu } = manifest.limits ?? {};
+  const demandsLimits = memory !== undefined || processes !== undefined || cpu !== undefined;
+  if (groups === undefined && demandsLimits) {
+    throw unavailable('limits of memory, processes or processor time', 'no control group can be made here');
+  }
+  return {
+    housing: sandboxedHousing({
+      template,
+      bubblewrap: found.bubblewrap,
+      architecture: found.seccomp && isFiltered(request.architecture) ? request.architecture : undefined,
+      groups,
+      limits: {
+        memory: (memory ?? DEFAULT_MEMORY_MIB) << 20,
+        processes: processes ?? DEFAULT_PROCESSES,
+        ...(cpu === undefined ? {} : { cpu }),
+      },
+      egress: manifest.egress ?? [],
+      resolve: request.resolve,
+      ...(manifest.data === 'encrypted' ? { volumes: volumes(request) } : {}),
+      runDirectory: request.runDirectory,
+      node: request.node,
+      onLog: request.onLog,
+    }),
+  };
+}
+
+/** A Node server takes 50 to 100 MB; one GB is far above what a tool server needs. */
+const DEFAULT_MEMORY_MIB = 1024;
+const DEFAULT_PROCESSES = 256;
+
+type Found =
+  | { readonly process: 'none'; readonly why: string }
+  | { readonly process: 'bwrap'; readonly seccomp: boolean; readonly bubblewrap: string };
+
+async function probe({ sandbox, platform, architecture, environment }: HousingRequest): Promise<Found> {
+  if (sandbox === 'none') return { process: 'none', why: 'none is wanted' };
+  const bubblewrap = findExecutable('bwrap', environment['PATH'] ?? '');
+  const found = await probeSandbox({ bubblewrap, platform, architecture });
+  if (found.process === 'none' || bubblewrap === undefined) {
+    return found.process === 'none' ? found : { process: 'none', why: 'bubblewrap (bwrap) is not installed' };
+  }
+  return { ...found, bubblewrap };
+}
+
+/** What cannot be had without a sandbox. */
+function firstDemand({ sandbox, data, limits, server }: Manifest): string | undefined {
+  if (sandbox === 'bwrap') return 'a sandbox';
+  if (server.source.kind === 'oci') return 'a container image as the root of the file system';
+  if (data !== undefined) return `data: ${data}`;
+  if (limits?.memory !== undefined || limits?.processes !== undefined || limits?.cpu !== undefined) {
+    return 'limits of memory, processes or processor time';
+  }
+  return undefined;
+}
+
+function volumes(request: HousingRequest): ReturnType<typeof createVolumes> {
+  const gocryptfs = findExecutable('gocryptfs', request.environment['PATH'] ?? '');
+  if (gocryptfs === undefined) throw unavailable('data: encrypted', 'gocryptfs is not installed');
+  if (!existsSync('/dev/fuse')) throw unavailable('data: encrypted', 'this machine has no /dev/fuse');
+  return createVolumes({
+    gocryptfs,
+    directory: `${request.dataDirectory}.encrypted`,
+    mounts: path.join(request.runDirectory, 'volumes'),
+    keys: request.volumeKeys ?? randomKeysPerBoot(request.randomBytes),
+  });
+}
+
+function isFiltered(architecture: string): architecture is 'x64' | 'arm64' {
+  return architecture === 'x64' || architecture === 'arm64';
+}
+
+function unavailable(what: string, why: string): UsageError {
+  return new UsageError(
+    'sandbox.unavailable',
+    `the configuration demands ${what}, which cannot be had here: ${why}. \`vitrine doctor\` says what is missing`,
+  );
+}

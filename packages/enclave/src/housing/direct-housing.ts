@@ -1,0 +1,63 @@
+/**
+ * No sandbox: the server is an ordinary process of this user. For machines on which none can be had, and
+ * where the operator wants none. What it costs is attested: the network is open, and files are in the
+ * clear.
+ *
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { launchEnvironment, temporaryDirectory } from '../config/launch-environment.ts';
+import { ownProcessGroup } from '../gateway/process-group.ts';
+import { ANYBODY } from '../guard/principal.ts';
+import type { House, Housing, ServerTemplate } from './housing.ts';
+
+export interface DirectHousingOptions {
+  readonly template: ServerTemplate;
+  /** The server's data, below which every principal has a directory of its own. */
+  readonly dataDirectory: string;
+  readonly platform: NodeJS.Platform;
+  /** Where Windows is installed. */
+  readonly systemRoot: string | undefined;
+}
+
+export function directHousing({ template, dataDirectory, platform, systemRoot }: DirectHousingOptions): Housing {
+  return {
+    obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    async house(principal): Promise<House> {
+      const own = principalDirectory(dataDirectory, principal);
+      await mkdir(temporaryDirectory(own), { recursive: true, mode: 0o700 });
+      const environment = launchEnvironment({
+        configured: template.environment,
+        command: template.command,
+        dataDirectory: own,
+        platform,
+        systemRoot,
+      });
+      return {
+        start: () =>
+          spawn(template.command, [...template.args], {
+            cwd: template.workingDirectory ?? own,
+            env: { ...environment },
+            shell: false,
+            windowsHide: true,
+            detached: ownProcessGroup,
+            stdio: 'pipe',
+          }),
+        ...(template.httpPort === undefined ? {} : { http: { port: template.httpPort } }),
+        egress: () => new Map(),
+        verdict: () => undefined,
+        dispose: async () => undefined,
+      };
+    },
+    close: async () => undefined,
+  };
+}
+
+/** A directory for each principal, whose name says nothing about who it is. */
+export function principalDirectory(base: string, principal: string): string {
+  if (principal === ANYBODY.id) return base;
+  return path.join(`${base}.principals`, createHash('sha256').update(principal).digest('hex').slice(0, 32));
+}

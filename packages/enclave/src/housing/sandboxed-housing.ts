@@ -1,0 +1,205 @@
+/**
+ * A sandbox for each server process: files of its principal, the measured code read-only, and as the only
+ * way out an egress proxy of its own.
+ *
+ * @module
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { EgressRule } from '../egress/allow-list.ts';
+import { type EgressProxy, openEgressProxy } from '../egress/egress-proxy.ts';
+import { type Mount, type SandboxPlan, SOCKETS_INSIDE } from '../sandbox/bubblewrap.ts';
+import type { ControlGroup, ControlGroups, GroupLimits } from '../sandbox/control-group.ts';
+import { isLink } from '../sandbox/probe.ts';
+import type { RelayTask } from '../sandbox/relay-inside.ts';
+import type { FilterArchitecture } from '../sandbox/seccomp.ts';
+import { spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
+import type { House, Housing, ServerTemplate } from './housing.ts';
+import type { Volumes } from './volumes.ts';
+
+export interface SandboxedHousingOptions {
+  readonly template: ServerTemplate;
+  readonly bubblewrap: string;
+  /** `undefined`: there is no system call filter for this processor. */
+  readonly architecture: FilterArchitecture | undefined;
+  /** `undefined`: there are no control groups here. */
+  readonly groups: ControlGroups | undefined;
+  readonly limits: GroupLimits;
+  readonly egress: readonly EgressRule[];
+  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** Files of principals on an encrypted disk; absent: in memory. */
+  readonly volumes?: Volumes;
+  /** A short-lived directory of this process, for sockets. Its path has to be short. */
+  readonly runDirectory: string;
+  /** The Node that runs the relay inside. */
+  readonly node: string;
+  readonly onLog: (line: string) => void;
+}
+
+const DATA = '/data';
+const NODE_INSIDE = '/opt/vitrine/node';
+/** `.ts` from source, `.js` when packed. */
+const EXTENSION: string = path.extname(fileURLToPath(import.meta.url));
+const RELAY_SOURCE: string = path.join(import.meta.dirname, '..', 'sandbox', `relay-inside${EXTENSION}`);
+const RELAY_INSIDE: string = `/opt/vitrine/relay-inside${EXTENSION}`;
+const EGRESS_SOCKET = 'egress.sock';
+const HTTP_SOCKET = 'http.sock';
+/** Where programs inside find the egress proxy. */
+const EGRESS_PORT = 3128;
+/** Files in memory count as memory; half of the limit leaves room for the program. */
+const DEFAULT_DATA_BYTES = 256 << 20;
+
+export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
+  const { template, groups, volumes } = options;
+  return {
+    obtained: {
+      process: 'bwrap',
+      seccomp: options.architecture !== undefined,
+      cgroup: groups !== undefined,
+      volume: volumes === undefined ? 'ephemeral' : 'encrypted',
+    },
+    house: (principal) => build(options, principal),
+    close: async () => volumes?.close(),
+  };
+
+  async function build(of: SandboxedHousingOptions, principal: string): Promise<House> {
+    const undo: (() => unknown)[] = [];
+    const dispose = async (): Promise<void> => {
+      for (const step of undo.splice(0).reverse()) {
+        await Promise.resolve()
+          .then(step)
+          .catch((error: unknown) => of.onLog(`sandbox: ${error instanceof Error ? error.message : String(error)}`));
+      }
+    };
+    try {
+      return await furnish(of, principal, undo, dispose);
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
+  }
+
+  async function furnish(
+    of: SandboxedHousingOptions,
+    principal: string,
+    undo: (() => unknown)[],
+    dispose: () => Promise<void>,
+  ): Promise<House> {
+    const needsRelay = of.egress.length > 0 || template.httpPort !== undefined;
+    const sockets = needsRelay ? await socketDirectory(of.runDirectory, undo) : undefined;
+    const egress = sockets !== undefined && of.egress.length > 0 ? await wayOut(of, sockets, undo) : undefined;
+    const group = groups?.create(of.limits);
+    if (group !== undefined) undo.push(() => group.remove());
+    const volume = await volumes?.open(principal);
+    if (volume !== undefined) undo.push(() => volume.release());
+    const plan = planOf(of, sockets, volume?.directory);
+    return {
+      start: () =>
+        spawnBubblewrap(
+          {
+            bubblewrap: of.bubblewrap,
+            architecture: of.architecture,
+            plan,
+            ...(group === undefined ? {} : { joinFiles: group.joinFiles }),
+          },
+          isLink,
+        ),
+      ...(sockets === undefined || template.httpPort === undefined
+        ? {}
+        : { http: { socketPath: path.join(sockets, HTTP_SOCKET) } }),
+      egress: () => egress?.counts() ?? new Map(),
+      verdict: () => verdictOf(group),
+      dispose,
+    };
+  }
+}
+
+async function socketDirectory(base: string, undo: (() => unknown)[]): Promise<string> {
+  await mkdir(base, { recursive: true, mode: 0o700 });
+  const made = await mkdtemp(path.join(base, 's-'));
+  undo.push(() => rm(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function wayOut(of: SandboxedHousingOptions, sockets: string, undo: (() => unknown)[]): Promise<EgressProxy> {
+  const proxy = await openEgressProxy({
+    socket: path.join(sockets, EGRESS_SOCKET),
+    rules: of.egress,
+    resolve: of.resolve,
+    onRefusal: of.onLog,
+  });
+  undo.push(() => proxy.close());
+  return proxy;
+}
+
+function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume: string | undefined): SandboxPlan {
+  const { template } = of;
+  const task: RelayTask = {
+    ...(of.egress.length === 0 ? {} : { egress: { port: EGRESS_PORT, socket: `${SOCKETS_INSIDE}/${EGRESS_SOCKET}` } }),
+    ...(template.httpPort === undefined
+      ? {}
+      : { http: { port: template.httpPort, socket: `${SOCKETS_INSIDE}/${HTTP_SOCKET}` } }),
+  };
+  const relay: readonly Mount[] =
+    sockets === undefined
+      ? []
+      : [
+          { from: of.node, to: NODE_INSIDE },
+          { from: RELAY_SOURCE, to: RELAY_INSIDE },
+        ];
+  const [command = '', ...args] = [
+    ...(sockets === undefined ? [] : [NODE_INSIDE, RELAY_INSIDE, JSON.stringify(task)]),
+    template.command,
+    ...template.args,
+  ];
+  return {
+    root: template.root === undefined ? { kind: 'system' } : { kind: 'image', directory: template.root },
+    readOnly: [...template.readable.map((one) => ({ from: one, to: one })), ...relay],
+    data:
+      volume === undefined
+        ? { kind: 'memory', bytes: dataBytes(of.limits), at: DATA }
+        : { kind: 'directory', from: volume, at: DATA },
+    ...(sockets === undefined ? {} : { sockets }),
+    command,
+    args,
+    workingDirectory: template.workingDirectory ?? DATA,
+    environment: environmentOf(of),
+  };
+}
+
+/** The base of `launch-environment.ts` as it is in a sandbox, and the way out. */
+function environmentOf({ template, egress }: SandboxedHousingOptions): Readonly<Record<string, string>> {
+  const own = template.root === undefined ? [path.dirname(template.command)] : [];
+  const proxy = `http://127.0.0.1:${EGRESS_PORT}`;
+  return {
+    PATH: [...new Set([...own, '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'])].join(
+      ':',
+    ),
+    HOME: DATA,
+    TMPDIR: '/tmp',
+    LANG: 'C.UTF-8',
+    ...(egress.length === 0
+      ? {}
+      : {
+          HTTP_PROXY: proxy,
+          HTTPS_PROXY: proxy,
+          http_proxy: proxy,
+          https_proxy: proxy,
+          NO_PROXY: 'localhost,127.0.0.1,::1',
+          no_proxy: 'localhost,127.0.0.1,::1',
+          NODE_USE_ENV_PROXY: '1',
+        }),
+    ...template.environment,
+  };
+}
+
+function dataBytes({ memory }: GroupLimits): number {
+  return memory === undefined ? DEFAULT_DATA_BYTES : Math.min(DEFAULT_DATA_BYTES, Math.floor(memory / 2));
+}
+
+function verdictOf(group: ControlGroup | undefined): string | undefined {
+  return group !== undefined && group.outOfMemory() > 0
+    ? 'was ended because it used more memory than it may'
+    : undefined;
+}
