@@ -1,12 +1,20 @@
 /**
  * The tests that `npm run mutate` runs against each mutant: the verifier's own and those of its
- * results, without those that repeat a verification hundreds of times.
+ * results, without those that repeat a verification hundreds of times. Which of them are run for
+ * which mutant is in `tools/mutate.ts`.
  *
  * @module
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { defineConfig, mergeConfig } from 'vitest/config';
 import config from './vitest.config.ts';
+
+/** Takes a second or more, and a run loads the tests for each mutant anew. */
+function rsaKey(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 4096 });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
 
 export default mergeConfig(
   { ...config, test: { ...config.test, include: [], reporters: [] } },
@@ -18,6 +26,7 @@ export default mergeConfig(
     test: {
       include: ['packages/verifier/src/**/*.test.ts', 'test/system/*.test.ts'],
       exclude: ['**/one-byte.test.ts', '**/node_modules/**'],
+      env: { VITRINE_TEST_SNP_ROOT: rsaKey(), VITRINE_TEST_SNP_AUTHORITY: rsaKey() },
     },
   }),
 );

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the system tests and the browser benchmark want from Debian: Chromium. Run as root.
-# Where it was not run, what needs it is skipped and says so.
+# Installs from Debian what a host of servers needs (bubblewrap, gocryptfs) and what the system tests and
+# the browser benchmark want (Chromium, Python). Run as root. Where it was not run, what needs it is
+# skipped and says so.
 set -euo pipefail
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -8,9 +9,10 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 2
 fi
 if ! command -v apt-get >/dev/null; then
-  echo "no apt-get here: install Chromium by other means and name it in VITRINE_CHROMIUM" >&2
+  echo "no apt-get here: install bubblewrap, gocryptfs, python3 and Chromium by other means (VITRINE_CHROMIUM names it)" >&2
   exit 2
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
+apt-get install -y --no-install-recommends bubblewrap gocryptfs fuse3 python3
 apt-get install -y --no-install-recommends chromium

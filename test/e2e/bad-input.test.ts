@@ -52,11 +52,11 @@ const usage: readonly (readonly [string, readonly string[], RegExp])[] = [
   ],
   ['a time that is none', ['verify', GREETER, '--at', 'yesterday'], /expected an RFC 3339 time/],
   ['saving a file', ['verify', GREETER, '--save', 'x'], /--save keeps the evidence of a URL/],
-  ['add without a target', ['add', 'https://localhost/mcp'], /where to\? --client claude-desktop/],
+  ['add without a client', ['add', 'https://localhost/mcp'], /into which client\? .*--client NAME/],
   [
     'an unknown client',
     ['add', 'https://localhost/mcp', '--client', 'emacs'],
-    /expected claude-desktop, found "emacs"/,
+    /unknown client "emacs"\n {2}known: claude-desktop, /,
   ],
   ['plain http', ['verify', 'http://127.0.0.1:1/mcp'], /https/],
   ['nothing to run', ['run'], /no server: name one/],

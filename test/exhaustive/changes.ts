@@ -15,19 +15,25 @@ export interface Change {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** How many changes there are. */
-export function countChanges(length: number): number {
-  return length * 8 + length + TRAILING_BYTES * FILLERS.length;
+/**
+ * How many changes there are.
+ *
+ * @param step - One bit in so many is changed.
+ */
+export function countChanges(length: number, step = 1): number {
+  return bitsOf(length, step) + length + TRAILING_BYTES * FILLERS.length;
 }
 
-/** The change with a number from 0 to `countChanges(good.length) - 1`. */
-export function changeOf(good: Uint8Array<ArrayBuffer>, number: number): Change {
-  const bits = good.length * 8;
+/** The change with a number from 0 to `countChanges(good.length, step) - 1`. */
+export function changeOf(good: Uint8Array<ArrayBuffer>, number: number, step = 1): Change {
+  const bits = bitsOf(good.length, step);
   if (number < bits) {
+    // Another bit in each turn, so that a step of eight goes through all of them and not through the lowest.
+    const bit = Math.min(number * step + (number % step), good.length * 8 - 1);
     const bytes = good.slice();
-    const index = number >> 3;
-    bytes[index] = (bytes[index] ?? 0) ^ (1 << (number & 7));
-    return { kind: 'bit', place: number, bytes };
+    const index = bit >> 3;
+    bytes[index] = (bytes[index] ?? 0) ^ (1 << (bit & 7));
+    return { kind: 'bit', place: bit, bytes };
   }
   if (number < bits + good.length) {
     const left = number - bits;
@@ -38,6 +44,10 @@ export function changeOf(good: Uint8Array<ArrayBuffer>, number: number): Change 
   const bytes = new Uint8Array(good.length + count).fill(FILLERS[rest % FILLERS.length] ?? 0);
   bytes.set(good);
   return { kind: 'trailing', place: count, bytes };
+}
+
+function bitsOf(length: number, step: number): number {
+  return Math.ceil((length * 8) / step);
 }
 
 /** Whether two byte strings differ at most in the `padding` at their end. */

@@ -1,6 +1,6 @@
 /**
- * Evidence that is accepted, real and simulated: what the exhaustive run changes bit by bit. A
- * technology takes part with one entry here; its real evidence does so by itself.
+ * Evidence that is accepted, real and made for the purpose: what the exhaustive run changes bit by
+ * bit. Real evidence takes part by itself.
  *
  * @module
  */
@@ -9,22 +9,36 @@ import { bundleCases } from '../system/bundle-cases.ts';
 import { realCases } from '../system/cases.ts';
 import { bytesOf, type Case } from '../system/judge.ts';
 import { tdxCases } from '../system/tdx-cases.ts';
-
-export interface Positive extends Case {
-  /** Bytes that may follow the evidence in any number, as the format has it. */
-  readonly padding: readonly number[];
-}
+import { madeDocuments, madeLogs, madeQuotes, madeReports, madeTpmQuotes } from './made.ts';
+import type { Positive } from './positive.ts';
 
 const ACCEPTED = ['verified', 'simulated'];
 
-/** Simulated evidence of each technology, and the real evidence that the table says is accepted. */
+/** Made evidence of each technology, and the real evidence that the table says is accepted. */
 export async function positives(): Promise<readonly Positive[]> {
   const simulated = [
     ...tdxCases().filter(({ name }) => name === 'TDX: good'),
     ...(await bundleCases()).filter(({ name }) => name === 'bundle: good').map(withoutEndorsements),
   ];
   const real = realCases().filter(({ expected }) => ACCEPTED.includes(expected));
-  return [...simulated, ...real].map((one) => ({ ...one, padding: paddingOf(one) }));
+  return [
+    ...[...simulated, ...real].map(ofCase),
+    ...madeQuotes(),
+    ...(await madeReports()),
+    ...madeDocuments(),
+    ...madeTpmQuotes(),
+    ...madeLogs(),
+  ];
+}
+
+function ofCase(one: Case): Positive {
+  return {
+    name: one.name,
+    bytes: bytesOf(one.evidence),
+    subject: { kind: 'evidence', of: one },
+    padding: paddingOf(one),
+    unmeasured: [],
+  };
 }
 
 /** What a bundle carries of endorsements is no evidence: where it is bad, the good ones beside it serve. */

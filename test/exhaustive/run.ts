@@ -9,11 +9,12 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { bytesOf, judge, optionsOf } from '../system/judge.ts';
 import { missingVectors } from '../vectors.ts';
 import { countChanges } from './changes.ts';
-import { type Positive, positives } from './positives.ts';
-import type { Range, RangeReport } from './worker.ts';
+import type { Positive } from './positive.ts';
+import { positives } from './positives.ts';
+import type { Range, RangeReport } from './range.ts';
+import { judgeSubject } from './subjects.ts';
 
 const RANGE = 500;
 const MAX_SHOWN = 20;
@@ -23,6 +24,7 @@ interface Total {
   judged: number;
   padding: number;
   otherClaims: number;
+  readonly unmeasured: Map<string, number>;
   readonly findings: string[];
   slowestMs: number;
   slowest: string;
@@ -39,11 +41,11 @@ if (all.length === 0) {
 const accepted: Positive[] = [];
 let notAccepted = 0;
 for (const positive of all) {
-  const { verdict, decidedBy } = await judge(bytesOf(positive.evidence), optionsOf(positive));
-  if (decidedBy === null) accepted.push(positive);
+  const { rank } = await judgeSubject(positive.subject, positive.bytes);
+  if (rank !== undefined) accepted.push(positive);
   else {
     notAccepted++;
-    process.stdout.write(`FAILED  ${positive.name}: ${verdict} by ${decidedBy}, so there is nothing to change\n`);
+    process.stdout.write(`FAILED  ${positive.name}: not accepted as it is, so there is nothing to change\n`);
   }
 }
 
@@ -51,36 +53,49 @@ const queue = accepted.flatMap((positive) => rangesOf(positive));
 const totals = new Map<string, Total>(
   accepted.map(({ name }) => [
     name,
-    { judged: 0, padding: 0, otherClaims: 0, findings: [], slowestMs: 0, slowest: '' },
+    { judged: 0, padding: 0, otherClaims: 0, unmeasured: new Map(), findings: [], slowestMs: 0, slowest: '' },
   ]),
 );
-const expected = accepted.reduce((sum, one) => sum + countChanges(one.evidence.length / 2), 0);
+const expected = accepted.reduce((sum, one) => sum + countChanges(one.bytes.length, one.step), 0);
 const started = performance.now();
 let judged = 0;
 let shown = started;
 
 await Promise.all(Array.from({ length: availableParallelism() }, work));
 
-for (const [name, total] of totals) {
-  const { padding, otherClaims, findings } = total;
+process.stdout.write('| what is changed | bytes | bits | changes | accepted | slowest |\n|---|--:|---|--:|---|--:|\n');
+let unused = 0;
+for (const { name, bytes, step, unmeasured: ranges } of accepted) {
+  const total = totalOf(name);
   const notes = [
-    `${total.judged} changes`,
-    ...(padding === 0 ? [] : [`${padding} of them only in the padding, which may vary`]),
-    ...(otherClaims === 0 ? [] : [`${otherClaims} accepted with other claims`]),
-    `slowest ${total.slowestMs.toFixed(1)} ms (${total.slowest})`,
+    ...(total.padding === 0 ? [] : [`${total.padding} in the padding alone, which may vary`]),
+    ...(total.otherClaims === 0 ? [] : [`${total.otherClaims} with claims that show it`]),
+    ...[...total.unmeasured].map(([ground, count]) => `${count} in ${ground}`),
+    ...(total.findings.length === 0 ? [] : [`**${total.findings.length} findings**`]),
   ];
-  process.stdout.write(`${findings.length === 0 ? 'ok    ' : 'FAILED'}  ${name}: ${notes.join(', ')}\n`);
-  for (const finding of findings.slice(0, MAX_SHOWN)) process.stdout.write(`          ${finding}\n`);
-  if (findings.length > MAX_SHOWN) process.stdout.write(`          and ${findings.length - MAX_SHOWN} more\n`);
+  const bits = step === undefined ? 'all' : `one in ${step}`;
+  const slowest = `${total.slowestMs.toFixed(1)} ms`;
+  process.stdout.write(
+    `| ${name} | ${bytes.length} | ${bits} | ${total.judged} | ${notes.join('; ') || 'none'} | ${slowest} |\n`,
+  );
+  for (const { ground } of ranges) {
+    if (total.unmeasured.has(ground)) continue;
+    unused++;
+    process.stderr.write(`FAILED  ${name}: no change was accepted in ${ground}, so nothing there is to be excepted\n`);
+  }
+}
+for (const [name, { findings }] of totals) {
+  for (const finding of findings.slice(0, MAX_SHOWN)) process.stdout.write(`FAILED  ${name}: ${finding}\n`);
+  if (findings.length > MAX_SHOWN) process.stdout.write(`FAILED  ${name}: and ${findings.length - MAX_SHOWN} more\n`);
 }
 const found = [...totals.values()].reduce((sum, { findings }) => sum + findings.length, 0);
 process.stdout.write(
   `${judged} changes of ${accepted.length} positives in ${((performance.now() - started) / 1000).toFixed(0)} s: ${found} findings\n`,
 );
-process.exitCode = found + notAccepted === 0 ? 0 : 1;
+process.exitCode = found + notAccepted + unused === 0 ? 0 : 1;
 
 function rangesOf(positive: Positive): readonly Range[] {
-  const count = countChanges(positive.evidence.length / 2);
+  const count = countChanges(positive.bytes.length, positive.step);
   return Array.from({ length: Math.ceil(count / RANGE) }, (_, index) => ({
     positive,
     from: index * RANGE,
@@ -112,12 +127,20 @@ function asked(worker: Worker, range: Range): Promise<RangeReport> {
   });
 }
 
-function add(name: string, report: RangeReport): void {
+function totalOf(name: string): Total {
   const total = totals.get(name);
   if (total === undefined) throw new Error(`no positive ${name}`);
+  return total;
+}
+
+function add(name: string, report: RangeReport): void {
+  const total = totalOf(name);
   total.judged += report.judged;
   total.padding += report.padding;
   total.otherClaims += report.otherClaims;
+  for (const [ground, count] of Object.entries(report.unmeasured)) {
+    total.unmeasured.set(ground, (total.unmeasured.get(ground) ?? 0) + count);
+  }
   total.findings.push(...report.findings);
   if (report.slowestMs > total.slowestMs)
     Object.assign(total, { slowestMs: report.slowestMs, slowest: report.slowest });

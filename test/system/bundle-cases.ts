@@ -39,7 +39,7 @@ export async function bundleCases(): Promise<readonly Case[]> {
       source: simulator.launch(digest),
       manifest: MANIFEST,
       tlsSpki,
-      sandbox: 'none',
+      sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
       randomBytes,
     });
     const channel = await service.channel({ nonce: randomBytes(32), exporter: randomBytes(32), leafSpki: tlsSpki });

@@ -6,9 +6,9 @@
 
 export interface Figure {
   readonly name: string;
-  /** In `unit`; `×` is a plain ratio. */
+  /** In `unit`; `×` is a plain ratio. Empty where it could not be measured. */
   readonly samples: readonly number[];
-  readonly unit: 'ms' | '×' | 'kB';
+  readonly unit: 'ms' | '×' | 'kB' | '/s';
   /** What was promised for it; empty for the other side of a comparison. */
   readonly target: string;
 }
@@ -20,9 +20,10 @@ function median(samples: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
 }
 
-/** A row of the table. */
+/** A row of the table; one without samples was not measured, as its name says. */
 export function line({ name, samples, unit, target }: Figure): string {
   const show = (value: number): string => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ${unit}`;
+  if (samples.length === 0) return `| ${name} | – | – | ${target} |`;
   return `| ${name} | ${show(median(samples))} | ${show(Math.min(...samples))} to ${show(Math.max(...samples))} | ${target} |`;
 }
 

@@ -3,7 +3,11 @@
  *
  * @module
  */
+import { COMMANDS } from '../../packages/cli/src/commands.ts';
+import { manPage } from '../../packages/cli/src/man-page.ts';
+import { VERSION } from '../../packages/cli/src/version.ts';
 import { checksPage } from './checks-page.ts';
+import { commandsPage } from './commands-page.ts';
 import { evidencePage } from './evidence-page.ts';
 
 export interface Page {
@@ -16,6 +20,8 @@ export async function generatedPages(): Promise<readonly Page[]> {
   const evidence = await evidencePage();
   return [
     { file: 'docs/checks.md', text: checksPage() },
+    { file: 'docs/commands.md', text: commandsPage() },
+    { file: 'packages/cli/man/vitrine.1', text: manPage(COMMANDS, VERSION) },
     ...(evidence === undefined ? [] : [{ file: 'docs/real-evidence.md', text: evidence }]),
   ];
 }

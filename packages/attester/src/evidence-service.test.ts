@@ -52,7 +52,7 @@ function options(changes: Partial<EvidenceServiceOptions> = {}): EvidenceService
     source: recordingSource(),
     manifest,
     tlsSpki,
-    sandbox: 'none',
+    sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
     randomBytes: (length) => new Uint8Array(length).fill(9),
     ...changes,
   };
@@ -67,7 +67,7 @@ describe('boot', () => {
       manifestDigest: await manifestDigest(manifest),
       manifestNumber: 3,
       tlsSpki: toHex(tlsSpki),
-      sandbox: 'none',
+      sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
       nonce: toBase64Url(new Uint8Array(32).fill(9)),
     });
     const bundle = await service.boot();

@@ -22,7 +22,7 @@ export interface OptionSpec {
   readonly group?: string;
 }
 
-export interface PositionalSpec {
+interface PositionalSpec {
   /** As shown in help texts, such as `url` or `ls | show | rm`. */
   readonly name: string;
   readonly complete?: Completion;
@@ -53,4 +53,15 @@ export interface CommandSpec<O extends OptionSpecs = OptionSpecs> {
   readonly notes?: readonly string[];
   /** By exit code: when this command ends with it. */
   readonly exitCodes: Readonly<Record<number, string>>;
+}
+
+/** Who needs a command; the headings of `vitrine --help`. */
+type Audience = 'Use a server' | 'Host a server' | 'Look closer';
+
+/** A row of the table of commands. */
+export interface CommandRow {
+  readonly spec: CommandSpec;
+  readonly audience: Audience;
+  /** Loads the code: arguments after the command's name in, exit code out. Errors are thrown. */
+  readonly load: () => Promise<(args: readonly string[]) => Promise<number>>;
 }

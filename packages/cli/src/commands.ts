@@ -1,47 +1,78 @@
 /**
- * The table of commands. Each is loaded only when it runs, so that `verify` does not pay for `run`.
+ * The table of commands. Descriptions are loaded with it, since help, completions and the man page come
+ * from them; code is loaded only for the command that runs, so that `verify` does not pay for `run`.
  *
  * @module
  */
-import type { Command } from './command.ts';
+import { nearest, UsageError } from '@vitrine/documents';
+import type { CommandRow } from './command-spec.ts';
+import { addSpec } from './specs/add.ts';
+import { completionSpec } from './specs/completion.ts';
+import { configSpec } from './specs/config.ts';
+import { connectSpec } from './specs/connect.ts';
+import { diffSpec } from './specs/diff.ts';
+import { doctorSpec } from './specs/doctor.ts';
+import { explainSpec } from './specs/explain.ts';
+import { initSpec } from './specs/init.ts';
+import { manSpec } from './specs/man.ts';
+import { pinsSpec } from './specs/pins.ts';
+import { proxySpec } from './specs/proxy.ts';
+import { runSpec } from './specs/run.ts';
+import { verifySpec } from './specs/verify.ts';
 
-interface Row {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
-
-export const COMMANDS: readonly Row[] = [
+/** All commands, in the order of the help text. */
+export const COMMANDS: readonly CommandRow[] = [
   {
-    name: 'run',
-    summary: 'Host an MCP server, here in the simulator',
-    load: async () => (await import('./commands/run.ts')).run,
+    spec: verifySpec,
+    audience: 'Use a server',
+    load: async () => (await import('./commands/verify.ts')).runVerify,
+  },
+  { spec: addSpec, audience: 'Use a server', load: async () => (await import('./commands/add.ts')).runAdd },
+  {
+    spec: connectSpec,
+    audience: 'Use a server',
+    load: async () => (await import('./commands/connect.ts')).runConnect,
+  },
+  { spec: proxySpec, audience: 'Use a server', load: async () => (await import('./commands/proxy.ts')).runProxy },
+  { spec: pinsSpec, audience: 'Use a server', load: async () => (await import('./commands/pins.ts')).runPins },
+  { spec: runSpec, audience: 'Host a server', load: async () => (await import('./commands/run.ts')).runRun },
+  { spec: initSpec, audience: 'Host a server', load: async () => (await import('./commands/init.ts')).runInit },
+  { spec: configSpec, audience: 'Host a server', load: async () => (await import('./commands/config.ts')).runConfig },
+  {
+    spec: explainSpec,
+    audience: 'Look closer',
+    load: async () => (await import('./commands/explain.ts')).runExplain,
+  },
+  { spec: diffSpec, audience: 'Look closer', load: async () => (await import('./commands/diff.ts')).runDiff },
+  { spec: doctorSpec, audience: 'Look closer', load: async () => (await import('./commands/doctor.ts')).runDoctor },
+  {
+    spec: completionSpec,
+    audience: 'Look closer',
+    load: async () => {
+      const { runCompletion } = await import('./commands/completion.ts');
+      return (args) => runCompletion(args, COMMANDS);
+    },
   },
   {
-    name: 'verify',
-    summary: 'Check a URL, a saved bundle or a raw quote',
-    load: async () => (await import('./commands/verify.ts')).verify,
-  },
-  {
-    name: 'add',
-    summary: 'Verify a server, pin it, and put it into an MCP client',
-    load: async () => (await import('./commands/add.ts')).add,
-  },
-  {
-    name: 'connect',
-    summary: 'Be a stdio MCP server that verifies first, then relays',
-    load: async () => (await import('./commands/connect.ts')).connect,
-  },
-  {
-    name: 'explain',
-    summary: 'Say what a check is for',
-    load: async () => (await import('./commands/explain.ts')).explain,
+    spec: manSpec,
+    audience: 'Look closer',
+    load: async () => {
+      const { runMan } = await import('./commands/man.ts');
+      return (args) => runMan(args, COMMANDS);
+    },
   },
 ];
 
-/** Loads a command by its exact name. */
-export async function findCommand(name: string): Promise<Command> {
-  const row = COMMANDS.find((command) => command.name === name);
-  if (row === undefined) throw new Error(`no command ${name}`);
-  return row.load();
+/**
+ * The command of this name.
+ *
+ * @throws UsageError with the nearest name, or with all of them.
+ */
+export function findCommand(name: string): CommandRow {
+  const row = COMMANDS.find(({ spec }) => spec.name === name);
+  if (row !== undefined) return row;
+  const names = COMMANDS.map(({ spec }) => spec.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `; commands: ${names.join(', ')}` : `; did you mean ${JSON.stringify(near)}?`;
+  throw new UsageError('usage.command', `unknown command ${JSON.stringify(name)}${hint}`);
 }

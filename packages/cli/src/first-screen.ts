@@ -4,6 +4,7 @@
  * @module
  */
 import type { Manifest, ServerSource } from '@vitrine/documents';
+import type { Obtained } from '@vitrine/enclave';
 import { printedCommand } from './printed-command.ts';
 import { clean, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -12,18 +13,23 @@ export interface Hosted {
   readonly url: string;
   readonly manifest: Manifest;
   readonly manifestDigest: string;
+  readonly sandbox: {
+    readonly obtained: Obtained;
+    /** Why there is none, where there is none. */
+    readonly why?: string;
+  };
   /** The file with the reference values of this run. */
   readonly referenceValues: string;
 }
 
 /** The screen, or with `json` one object on one line. */
 export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): string {
-  const { url, manifest, manifestDigest, referenceValues } = hosted;
+  const { url, manifest, manifestDigest, referenceValues, sandbox } = hosted;
   const trust = ['--allow-simulator', '--reference', referenceValues];
   const verify = ['npx', 'vitrine', 'verify', url, ...trust];
   const add = ['npx', 'vitrine', 'add', url, ...trust, '--client', 'claude-desktop'];
   if (json) {
-    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: 'none', manifest, manifestDigest, referenceValues, verify, add })}\n`;
+    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, manifest, manifestDigest, referenceValues, verify, add })}\n`;
   }
   const line = (name: string, text: string): string => `  ${name.padEnd(9)} ${text}`;
   return [
@@ -32,7 +38,9 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     line('URL', terminal.style('cyan', url)),
     line('Server', clean(describe(manifest.server.source))),
     line('Manifest', `${clean(manifest.name)} number ${manifest.number}, ${manifestDigest.slice(0, 16)}…`),
-    line('Sandbox', 'none: the server is an ordinary process of yours'),
+    line('Sandbox', describeSandbox(sandbox)),
+    line('Reaches', describeEgress(manifest, sandbox.obtained)),
+    line('Callers', describeCallers(manifest)),
     '',
     'Look at it:',
     `  ${printedCommand(verify, process.platform)}`,
@@ -42,6 +50,30 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     terminal.style('dim', 'Ctrl-C stops it.'),
     '',
   ].join('\n');
+}
+
+function describeSandbox({ obtained, why }: Hosted['sandbox']): string {
+  if (obtained.process === 'none') return `none (${clean(why ?? '')}): the server is an ordinary process of yours`;
+  const parts = [
+    obtained.seccomp ? 'system calls filtered' : 'system calls NOT filtered',
+    obtained.cgroup ? 'memory and processes limited' : 'memory and processes NOT limited',
+    obtained.volume === 'ephemeral' ? 'files in memory, gone with it' : `files ${obtained.volume}`,
+  ];
+  return `bubblewrap, ${parts.join(', ')}`;
+}
+
+function describeEgress({ egress = [] }: Manifest, { process }: Obtained): string {
+  const hosts = clean(egress.map(({ host, port }) => `${host}:${port}`).join(', '));
+  if (process === 'none') return 'any address, since no sandbox holds it back';
+  return hosts === '' ? 'no address (--egress HOST:PORT allows one)' : `${hosts}, and nothing else`;
+}
+
+function describeCallers({ auth, isolation }: Manifest): string {
+  const shared = isolation === 'shared' ? ', who share one server' : '';
+  if (auth === undefined || auth.kind === 'none') return `anybody on this machine${shared}`;
+  if (auth.kind === 'bearer')
+    return `who has one of these tokens: ${clean(Object.keys(auth.tokens).join(', '))}${shared}`;
+  return `who has a token of ${clean(auth.issuer)}${shared}`;
 }
 
 function describe(source: ServerSource): string {

@@ -5,9 +5,7 @@
  * @module
  */
 import { styleText } from 'node:util';
-
-/** Control, escape, line separator and bidirectional characters, which can hide or forge what is on the screen. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+import { visibleText } from '@vitrine/client/clean-text';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -30,9 +28,9 @@ export function terminalOf(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** Text from elsewhere, with everything that is not plain text replaced. */
+/** Text from elsewhere, on one line and with everything that is not plainly visible replaced. */
 export function clean(text: string): string {
-  return text.replace(UNSAFE, '\ufffd');
+  return visibleText(text);
 }
 
 /** Breaks `text` at spaces so that no line is longer than `width`, with `indent` before all but the first. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { AttestationResult, Check, CheckStatus } from '@vitrine/verifier';
+import { surroundings } from './surroundings.ts';
 import { clean, type Terminal, wrap } from './terminal.ts';
 
 interface Question {
@@ -65,6 +66,7 @@ export function transcript(result: AttestationResult, subject: string, policyNam
     `Judged for ${result.time} by policy ${clean(policyName)}${scopeNote(result)}.`,
     '',
     ...questions,
+    ...around(result, terminal),
     '',
     'Checks',
     ...checks,
@@ -75,6 +77,15 @@ export function transcript(result: AttestationResult, subject: string, policyNam
     terminal.style(['bold', VERDICT_STYLES[result.verdict]], `${VERDICT_WORDS[result.verdict]}${decision(result)}`),
     '',
   ].join('\n');
+}
+
+/** What surrounds the server, where evidence says so. */
+function around({ claims }: AttestationResult, terminal: Terminal): readonly string[] {
+  if (claims?.manifest === undefined || claims.sandbox === undefined) return [];
+  const lines = surroundings(claims.manifest, claims.sandbox).map(
+    ([label, text]) => `  ${label.padEnd(23)} ${wrap(clean(text), terminal.width, ' '.repeat(26))}`,
+  );
+  return ['', 'Around it', ...lines];
 }
 
 function answerTo(question: Question, result: AttestationResult): [CheckStatus, string] {
@@ -117,6 +128,8 @@ function codeDetail({ claims }: AttestationResult): string {
   if (source?.kind === 'npm')
     return `npm:${source.package}@${source.version}, tree ${short(source.tree)}, with its lock file`;
   if (source?.kind === 'path') return `a folder, tree ${short(source.tree)}`;
+  if (source?.kind === 'module') return `a module, tree ${short(source.tree)}`;
+  if (source?.kind === 'oci') return `an image, ${source.image.slice(0, 23)}…, tree ${short(source.tree)}`;
   return 'the registers are those of the reference values';
 }
 

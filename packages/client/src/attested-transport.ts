@@ -7,9 +7,10 @@ import { dirname } from 'node:path';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
 import { type ReferenceValues, UsageError } from '@vitrine/documents';
 import type { AppraisalPolicy, AttestationResult, EndorsementFetcher, PresetName } from '@vitrine/verifier';
-import { type AttestedFetch, attestedFetch } from './channel/attested-fetch.ts';
-import { requireTrust } from './connect/judge.ts';
+import { catalogueGuard } from './connect/catalogue-guard.ts';
+import { type Channel, openChannel } from './connect/open-channel.ts';
 import { resolveTrust } from './connect/trust.ts';
+import type { FetchLike } from './net/outside-fetch.ts';
 import { normaliseUrl } from './server-url.ts';
 
 /** From the first packet to the last byte of evidence. */
@@ -61,13 +62,15 @@ export function attestedTransport(url: string, options: AttestedTransportOptions
       'attestedTransport needs a policy or a pins file: without one nothing is checked',
     );
   }
-  let opened: Promise<AttestedFetch> | undefined;
-  const open = (): Promise<AttestedFetch> => {
-    opened ??= openFetch(server, options);
-    return opened;
+  let opened: Promise<Channel> | undefined;
+  let fetch: Promise<FetchLike> | undefined;
+  const open = (): Promise<FetchLike> => {
+    opened ??= channelFor(server, options);
+    fetch ??= opened.then((channel) => channel.client());
+    return fetch;
   };
   const transport = new StreamableHTTPClientTransport(new URL(server), {
-    fetch: async (target, init) => (await open()).fetch(target, init),
+    fetch: async (target, init) => (await open())(String(target), init),
   });
   const close = transport.close.bind(transport);
   transport.close = async () => {
@@ -80,7 +83,7 @@ export function attestedTransport(url: string, options: AttestedTransportOptions
   return transport;
 }
 
-async function openFetch(url: string, options: AttestedTransportOptions): Promise<AttestedFetch> {
+async function channelFor(url: string, options: AttestedTransportOptions): Promise<Channel> {
   const { pins, policy, referenceValues, allowSimulator, simulatorRootPem, fetchEndorsements } = options;
   const trust = await resolveTrust(url, {
     purpose: 'connect',
@@ -91,7 +94,11 @@ async function openFetch(url: string, options: AttestedTransportOptions): Promis
     ...(simulatorRootPem === undefined ? {} : { simulatorRootPem }),
     ...(fetchEndorsements === undefined ? {} : { fetchEndorsements }),
   });
-  return attestedFetch(url, requireTrust(trust, options.now ?? (() => new Date()), options.onResult), {
+  return openChannel({
+    trust,
+    now: options.now ?? (() => new Date()),
     timeLimitMs: options.timeLimitMs ?? ATTEST_TIME_LIMIT_MS,
+    guard: catalogueGuard(trust, pins),
+    ...(options.onResult === undefined ? {} : { onResult: options.onResult }),
   });
 }

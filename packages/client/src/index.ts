@@ -8,6 +8,9 @@
  */
 export { ATTEST_TIME_LIMIT_MS, type AttestedTransportOptions, attestedTransport } from './attested-transport.ts';
 export { NO_ANSWER_CODE, REFUSED_CODE } from './bridge/rpc-error.ts';
+export { describeToolChanges, type ToolChange } from './catalogue/describe-change.ts';
+export { type CatalogueOptions, type FetchLike, withCatalogue } from './catalogue/guard.ts';
+export type { PinnedCatalogue, PinnedTool } from './catalogue/pinned-catalogue.ts';
 export { type AttestedFetch, attestedFetch } from './channel/attested-fetch.ts';
 export {
   type AttestedSocket,
@@ -15,20 +18,67 @@ export {
   type Judge,
   openAttestedSocket,
 } from './channel/attested-socket.ts';
+export { ConnectionBrokenError, type Progress } from './channel/exchange.ts';
+export type { LaneOptions, LaneSizes } from './channel/lanes.ts';
 export { applyPlan, readConfig } from './client-config/apply-plan.ts';
-export { type BridgeEntry, bridgeEntry, type EntryOptions, entryName } from './client-config/bridge-entry.ts';
 export {
-  type ClientEntry,
-  claudeDesktopFile,
+  type BridgeEntry,
+  bridgeEntry,
+  bridgeVersion,
+  type EntryOptions,
+  entryName,
+  npxBridge,
+} from './client-config/bridge-entry.ts';
+export {
   type EntryPlan,
-  planClientEntry,
-} from './client-config/claude-desktop.ts';
+  noEdit,
+  planEntry,
+  plannedEdit,
+  planRemoval,
+  requireEntryName,
+  requireSameServer,
+} from './client-config/entry-plan.ts';
+export {
+  CLIENT_IDS,
+  type ConfigTarget,
+  clientTarget,
+  installedClients,
+  type Machine,
+  noProjectFile,
+  type Scope,
+} from './client-config/mcp-clients.ts';
+export { type VitrineEntry, vitrineEntries } from './client-config/vitrine-entries.ts';
 export { requireTrust } from './connect/judge.ts';
 export { resolveTrust, type Trust, type TrustOptions } from './connect/trust.ts';
 export { type Look, type Pinnable, pinnable, verifyUrl } from './connect/verify-url.ts';
+export type { Comparison, RowChange, SectionComparison } from './diff/compare.ts';
+export { compareSubjects, type SubjectComparison } from './diff/compare-subjects.ts';
+export { type Facts, GROUPS, type Group, type Rows } from './diff/facts.ts';
+export { changeLine } from './diff/lines.ts';
+export { type Subject, subjectOfFile, subjectOfPin } from './diff/subject.ts';
 export { describeRefusal, type Refusal, RefusedError, UnreachableError } from './errors.ts';
-export { describePinChange, makePin, type NewPin, pinReferenceValues } from './pins/pin.ts';
-export type { Pin, PinsDocument } from './pins/pins-document.ts';
-export { findPin, pinsFile, readPins, writePin } from './pins/pins-store.ts';
+export { type ProxyFor, type ProxyServer, proxyFromEnvironment } from './net/proxy-environment.ts';
+export {
+  describePinChange,
+  describePinMismatch,
+  makePin,
+  type NewPin,
+  pinFacts,
+  pinReferenceValues,
+} from './pins/pin.ts';
+export type { ExactPin, Pin, PinsDocument, SourcePin } from './pins/pins-document.ts';
+export {
+  findPin,
+  pinsFile,
+  raiseManifestNumber,
+  readPins,
+  recordCatalogue,
+  removePin,
+  writePin,
+} from './pins/pins-store.ts';
 export { type Environment, simulatorRootFile, vitrineHome } from './pins/vitrine-home.ts';
 export { isLoopback, normaliseUrl } from './server-url.ts';
+export type { ClientIdentity, RegisteredClient } from './sign-in/client-identity.ts';
+export { type SignInContext, type SignInFlags, signInFromFlags } from './sign-in/from-flags.ts';
+export { fileTokenStore, forgetTokens, memoryTokenStore, type TokenStore } from './sign-in/token-store.ts';
+export { type SignInOptions, withSignIn } from './sign-in/with-sign-in.ts';

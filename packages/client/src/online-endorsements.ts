@@ -11,17 +11,27 @@ import {
   type EndorsementStore,
   vendorEndorsements,
 } from '@vitrine/verifier';
+import { outsideFetch } from './net/outside-fetch.ts';
+import { direct, type ProxyFor } from './net/proxy-environment.ts';
 import { atomicWrite } from './pins/atomic-write.ts';
 
 /** For all requests about one machine together. */
 const TIMEOUT_MS = 10_000;
+/** No document of a vendor is nearly as large; each source has a lower limit of its own. */
+const MAX_BYTES = 16 << 20;
 const DAY_MS = 86_400_000;
 /** Intel's and AMD's lists are in force for a month or less; the verifier judges the dates. */
 const STALE_MS = 30 * DAY_MS;
 
-/** A fetcher that asks a vendor at most once a day about one machine. `home` is the user's Vitrine directory. */
-export function onlineEndorsements(home: string): EndorsementFetcher {
-  return cachedEndorsements(vendorEndorsements({ fetch: globalThis.fetch, timeoutMs: TIMEOUT_MS }), {
+/**
+ * A fetcher that asks a vendor at most once a day about one machine.
+ *
+ * @param home - The user's Vitrine directory.
+ * @param proxyFor - Which HTTP proxy leads to a vendor; none by default.
+ */
+export function onlineEndorsements(home: string, proxyFor: ProxyFor = direct): EndorsementFetcher {
+  const { fetch } = outsideFetch({ proxyFor, allowLoopback: false, timeLimitMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
+  return cachedEndorsements(vendorEndorsements({ fetch, timeoutMs: TIMEOUT_MS }), {
     store: folderStore(join(home, 'endorsements')),
     now: () => new Date(),
     freshMs: DAY_MS,

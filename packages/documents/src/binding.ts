@@ -19,8 +19,17 @@ const bootShape = object({
   manifestNumber: integer(1),
   /** SHA-256 of the DER SubjectPublicKeyInfo of the TLS key, which was made inside at this boot. */
   tlsSpki: hex(32),
-  /** The sandbox that the server really got. */
-  sandbox: oneOf('none'),
+  /** What really surrounds the server. */
+  sandbox: object({
+    /** `bwrap`: namespaces of its own; `none`: an ordinary process. */
+    process: oneOf('bwrap', 'none'),
+    /** Whether its system calls are filtered. */
+    seccomp: oneOf(true, false),
+    /** Whether the kernel limits its memory and processes. */
+    cgroup: oneOf(true, false),
+    /** Where its files are: in the clear on a disk, in memory, or encrypted on a disk. */
+    volume: oneOf('directory', 'ephemeral', 'encrypted'),
+  }),
   /** Fresh at every boot, so no two boots have the same binding. */
   nonce: base64Url(32),
 });

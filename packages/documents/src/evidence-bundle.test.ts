@@ -26,7 +26,7 @@ const bundle: EvidenceBundle = {
     manifestDigest: 'a'.repeat(96),
     manifestNumber: 1,
     tlsSpki: 'b'.repeat(64),
-    sandbox: 'none',
+    sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
     nonce: 'A'.repeat(43),
   },
 };

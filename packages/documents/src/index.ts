@@ -8,6 +8,7 @@
 export { digest } from '#digest';
 export { type BootBinding, bootBindingShape, type ChannelBinding, channelBindingShape, reportData } from './binding.ts';
 export { canonicalBytes, documentDigest } from './canonical.ts';
+export { catalogueBytes } from './catalogue.ts';
 export { parseDocument, parseJsonFile } from './document-file.ts';
 export { concatBytes, fromBase64Url, fromHex, sameBytes, toBase64Url, toHex } from './encoding.ts';
 export { type DcapCollateral, dcapCollateralShape, type Endorsements, endorsementsShape } from './endorsements.ts';
@@ -20,7 +21,15 @@ export {
   MAX_BUNDLE_BYTES,
   parseEvidenceBundle,
 } from './evidence-bundle.ts';
-export { type Manifest, manifestDigest, manifestShape, type ServerSource } from './manifest.ts';
+export {
+  authShape,
+  egressHostShape,
+  limitsShape,
+  type Manifest,
+  manifestDigest,
+  manifestShape,
+  type ServerSource,
+} from './manifest.ts';
 export {
   type ReferenceEntry,
   type ReferenceValues,

@@ -136,6 +136,11 @@ const shape = object({
   runtime: object({ vitrine: text('a version'), node: text('a version') }),
 });
 
+/** Parts that configurations are written with, too. */
+export const egressHostShape: Shape<string> = hostName;
+export const authShape: Shape<Infer<typeof auth>> = auth;
+export const limitsShape: Shape<Infer<typeof limits>> = limits;
+
 export type Manifest = Infer<typeof shape>;
 export type ServerSource = Manifest['server']['source'];
 export const manifestShape: Shape<Manifest> = shape;

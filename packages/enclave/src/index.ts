@@ -6,6 +6,8 @@
  */
 export type { Configuration, ServerChoice } from './config/configuration.ts';
 export { CONFIGURATION_NAME, readConfiguration } from './config/configuration-file.ts';
+export { type InitialConfiguration, initialConfiguration } from './config/initial-configuration.ts';
+export { configurationSchema } from './config/json-schema.ts';
 export { type Resolved, type ResolveOptions, resolveManifest } from './config/resolve-manifest.ts';
 export {
   type ListenSettings,
@@ -18,5 +20,10 @@ export { LockMismatchError, SourceUnavailableError } from './errors.ts';
 export type { FrontDoorLimits } from './front-door/front-door.ts';
 export { ServerFailedError } from './gateway/failure.ts';
 export { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.ts';
-export type { ServerLaunch } from './gateway/server-process.ts';
+export { type Chosen, chooseHousing, type HousingRequest } from './housing/choose-housing.ts';
+export type { Housing, Obtained, ServerTemplate } from './housing/housing.ts';
 export { type EnclaveOptions, type RunningEnclave, startEnclave } from './run-enclave.ts';
+export { type ServeSettings, type Serving, serve } from './serve.ts';
+export { type ExactSourceOptions, exactSource } from './source/exact-source.ts';
+export { findExecutable } from './source/find-executable.ts';
+export { findNpm, type NpmCommand } from './source/npm-command.ts';

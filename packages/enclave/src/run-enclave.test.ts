@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { promise } from '../../../test/promises.ts';
 import { ServerFailedError } from './gateway/failure.ts';
 import { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.ts';
+import { plainHousing } from './gateway/testing/served.ts';
 import { type EnclaveOptions, type RunningEnclave, startEnclave } from './run-enclave.ts';
 import { ask, dial, MANIFEST, quoteSource } from './testing/open-door.ts';
 
@@ -39,7 +40,8 @@ function fakeGateway(): FakeGateway {
 async function start(gateway: EnclaveOptions['gateway'], more: Partial<EnclaveOptions> = {}): Promise<RunningEnclave> {
   const enclave = await startEnclave({
     manifest: MANIFEST,
-    launch: { command: process.execPath, args: ['-e', ''], cwd: process.cwd(), environment: {} },
+    housing: plainHousing({ command: process.execPath, args: ['-e', ''], cwd: process.cwd(), environment: {} }),
+    fetch: () => Promise.reject(new Error('no network here')),
     source: quoteSource,
     listen: { host: '127.0.0.1', port: 0, publicHosts: [] },
     gateway,
@@ -99,7 +101,11 @@ promise('P8', 'a server that dies at start: its exit code and last words, and no
     cwd: process.cwd(),
     environment: {},
   };
-  const enclave = await start(createGateway, { launch, onServerLog: (line) => void lines.push(line) });
+  const enclave = await start(createGateway, {
+    manifest: { ...MANIFEST, logs: { child: 'operator' } },
+    housing: plainHousing(launch),
+    onServerLog: (line) => void lines.push(line),
+  });
   const failure = await enclave.failed;
   expect(failure).toBeInstanceOf(ServerFailedError);
   expect(failure).toMatchObject({ code: 'server.failed', message: 'the server exited with code 7:\n  no database' });
@@ -110,7 +116,7 @@ promise('P8', 'a server that dies at start: its exit code and last words, and no
 
 test('a command that cannot be started is the server’s failure', async () => {
   const launch = { command: '/nowhere/server', args: [], cwd: process.cwd(), environment: {} };
-  const enclave = await start(createGateway, { launch });
+  const enclave = await start(createGateway, { housing: plainHousing(launch) });
   await expect(enclave.failed).resolves.toMatchObject({
     code: 'server.failed',
     message: expect.stringContaining('ENOENT'),

@@ -17,28 +17,48 @@ import type { ListenSettings } from './config/settings.ts';
 import { type FrontDoor, type FrontDoorLimits, type HealthState, openFrontDoor } from './front-door/front-door.ts';
 import { ServerFailedError } from './gateway/failure.ts';
 import type { Gateway, GatewayOptions } from './gateway/gateway.ts';
-import type { ServerLaunch } from './gateway/server-process.ts';
+import { type Authenticator, createAuthenticator } from './guard/authenticate.ts';
+import type { OauthDependencies } from './guard/oauth-tokens.ts';
+import type { Housing } from './housing/housing.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { openMetricsServer } from './telemetry/metrics-server.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+
+const LOG_KEY_BYTES = 32;
 
 export interface EnclaveOptions {
   readonly manifest: Manifest;
-  readonly launch: ServerLaunch;
+  /** Where server processes live; closed with the enclave. */
+  readonly housing: Housing;
+  /** Gets the keys of an authorization server; follows no redirect. */
+  readonly fetch: OauthDependencies['fetch'];
   /** Signs report data. Handed to the evidence service and to nothing else. */
   readonly source: QuoteSource;
   readonly listen: ListenSettings;
   /** Normally `createGateway`. */
   readonly gateway: (options: GatewayOptions) => Gateway;
-  /** Gets one line at a time of what the server writes to standard error. */
+  /**
+   * Gets one line at a time of what the server writes to standard error, and what the gateway notes of it,
+   * if the manifest lets the operator see that.
+   */
   readonly onServerLog: (line: string) => void;
   readonly now: () => Date;
   /** Cryptographically secure. */
   readonly randomBytes: (length: number) => Uint8Array;
   readonly limits?: Partial<FrontDoorLimits>;
+  /** Gets the operator's log, a line of JSON at a time; absent: nothing is logged. */
+  readonly onLog?: (line: string) => void;
+  /** Port of 127.0.0.1 for metrics, 0 for any free one; absent: there are none. */
+  readonly metrics?: number;
 }
 
 export interface RunningEnclave {
   /** The MCP endpoint. */
   readonly url: string;
   readonly port: number;
+  /** Where the metrics are. */
+  readonly metricsUrl?: string;
   readonly evidence: EvidenceService;
   /** Resolves when the server answers; rejects with ServerFailedError, after everything has been torn down. */
   readonly ready: Promise<void>;
@@ -62,10 +82,15 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     source: options.source,
     manifest: options.manifest,
     tlsSpki: identity.spkiSha256,
-    sandbox: 'none',
+    sandbox: options.housing.obtained,
     randomBytes: options.randomBytes,
   });
 
+  const auth = options.manifest.auth ?? { kind: 'none' };
+  const authenticator = createAuthenticator(auth, { fetch: options.fetch, now: options.now });
+  const metrics = createMetrics();
+  const telemetry = createTelemetry(metrics, logFor(options));
+  const metricsServer = options.metrics === undefined ? undefined : await openMetricsServer(metrics, options.metrics);
   let state: HealthState = 'starting';
   let gateway: Gateway | undefined;
   const door = await openFrontDoor({
@@ -73,20 +98,32 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     evidence,
     listen: options.listen,
     // Nothing is handed over while the state is `starting`, and it is that until there is a gateway.
-    handle: async (request, response) => gateway?.handle(request, response),
+    handle: async (request, response, principal) => gateway?.handle(request, response, principal),
+    auth: { settings: auth, authenticator },
     state: () => state,
     now: () => performance.now(),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    telemetry,
+  }).catch(async (cause: unknown) => {
+    await metricsServer?.close();
+    throw cause;
   });
-  const started = await startGateway(options, door);
+  telemetry.state('starting');
+  const started = await startGateway(options, authenticator, telemetry, door).catch(async (cause: unknown) => {
+    await metricsServer?.close();
+    throw cause;
+  });
   gateway = started;
 
   let stopped: Promise<void> | undefined;
   const shutDown = async (graceMs: number): Promise<void> => {
     state = 'draining';
+    telemetry.state('draining');
     door.stopAccepting();
     await started.close(graceMs);
     await door.close();
+    await metricsServer?.close();
+    telemetry.state('stopped');
   };
   const stop = (graceMs: number): Promise<void> => {
     stopped ??= shutDown(graceMs);
@@ -96,7 +133,9 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   const { promise: failed, resolve: fail } = Promise.withResolvers<ServerFailedError>();
   const ready = started.ready.then(
     () => {
-      if (state === 'starting') state = 'ready';
+      if (state !== 'starting') return;
+      state = 'ready';
+      telemetry.state('ready');
     },
     async (cause: unknown) => {
       const wanted = stopped !== undefined;
@@ -108,16 +147,41 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
   );
   // It is also reported through `failed`; a caller that waits for that only must not crash.
   ready.catch(() => undefined);
-  return { url: door.url, port: door.port, evidence, ready, failed, stop };
+  return {
+    url: door.url,
+    port: door.port,
+    ...(metricsServer === undefined ? {} : { metricsUrl: metricsServer.url }),
+    evidence,
+    ready,
+    failed,
+    stop,
+  };
 }
 
-async function startGateway(options: EnclaveOptions, door: FrontDoor): Promise<Gateway> {
+async function startGateway(
+  options: EnclaveOptions,
+  authenticator: Authenticator,
+  telemetry: Telemetry,
+  door: FrontDoor,
+): Promise<Gateway> {
   try {
-    return options.gateway({ launch: options.launch, onServerLog: options.onServerLog });
+    return options.gateway({
+      housing: options.housing,
+      shared: options.manifest.isolation === 'shared',
+      toolRefusal: authenticator.toolRefusal,
+      ...(options.manifest.catalogue?.kind === 'pinned' ? { catalogue: options.manifest.catalogue.digest } : {}),
+      // The server may write what users sent it, so by default nobody gets that.
+      onServerLog: options.manifest.logs?.child === 'operator' ? options.onServerLog : () => undefined,
+      telemetry,
+    });
   } catch (cause) {
     await door.close();
     throw cause;
   }
+}
+
+function logFor({ onLog, now, randomBytes }: EnclaveOptions): Log | undefined {
+  return onLog === undefined ? undefined : createLog({ write: onLog, now, key: randomBytes(LOG_KEY_BYTES) });
 }
 
 function asServerFailure(cause: unknown): ServerFailedError {

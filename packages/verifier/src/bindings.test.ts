@@ -25,7 +25,7 @@ const boot: BootBinding = {
   manifestDigest: await documentDigest(manifest),
   manifestNumber: 3,
   tlsSpki: text('b', 64),
-  sandbox: 'none',
+  sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
   nonce: text('A', 43),
 };
 const channel: ChannelBinding = {
@@ -122,4 +122,12 @@ promise('P3', 'a manifest under another number fails', async () => {
     channel: { ...channel, bootBinding: await documentDigest(renumbered) },
   };
   expect(await failedChecks(changed, await requoted(changed), expected)).toEqual(['workload.manifest']);
+});
+
+promise('P7', 'what the report data commits to is named: the connection, or only the boot', async () => {
+  const said = async (changed: EvidenceBundle): Promise<string | undefined> =>
+    (await appraiseBindings(changed, await requoted(changed), 'intel-sgx-root', undefined))[1]?.message;
+  const { channel: _, ...recorded } = bundle;
+  expect(await said(bundle)).toBe('The report data commits to the channel binding.');
+  expect(await said(recorded)).toBe('The report data commits to the boot binding.');
 });

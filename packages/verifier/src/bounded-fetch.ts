@@ -6,6 +6,8 @@
  */
 import { VitrineError } from '@vitrine/documents';
 
+const UNAVAILABLE = 'endorsements.unavailable';
+
 /** The part of the Fetch API that is needed. */
 export type Fetch = (
   url: string,
@@ -37,7 +39,7 @@ export async function get(url: string, request: BoundedRequest): Promise<Answer 
       return { url, headers: response.headers, body: await bodyOf(response, url, request.maxBytes) };
     }
   } catch (cause) {
-    if (cause instanceof VitrineError) throw cause;
+    if (cause instanceof VitrineError && cause.code === UNAVAILABLE) throw cause;
     throw unavailable(url, request.signal.aborted ? 'no answer in time' : reasonOf(cause), cause);
   }
   await response.body?.cancel();
@@ -52,7 +54,7 @@ export async function getBytes(url: string, request: BoundedRequest): Promise<Ui
 
 /** The error for a source that did not deliver. */
 export function unavailable(url: string, why: string, cause?: unknown): VitrineError {
-  return new VitrineError('endorsements.unavailable', `${url}: ${why}`, cause === undefined ? undefined : { cause });
+  return new VitrineError(UNAVAILABLE, `${url}: ${why}`, cause === undefined ? undefined : { cause });
 }
 
 async function bodyOf(response: Response, url: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {

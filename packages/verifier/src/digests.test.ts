@@ -13,7 +13,20 @@ describe('digests in results', () => {
   test('are those of the canonical documents, also when they come again', async () => {
     const other = { ...collateral, tcb_info: '{"note":"\u00fc \\" \\u0000 \u2028"}' };
     const certificate = { certificate: Uint8Array.of(0x30, 0) };
-    for (const given of [[collateral], [reversed], [collateral, other], [other], [collateral, certificate]]) {
+    const longer = { certificate: Uint8Array.of(0x30, 0, 0) };
+    const list = { revocationList: Uint8Array.of(0x30, 0) };
+    for (const given of [
+      [collateral],
+      [reversed],
+      [collateral, other],
+      [other],
+      [collateral, certificate],
+      [certificate],
+      [list],
+      [longer, list],
+      [certificate, longer],
+      [longer, certificate],
+    ]) {
       const expected = await documentDigest(endorsementsDocument(given) ?? {});
       expect(await endorsementsDigest(given)).toBe(expected);
       expect(await endorsementsDigest(given)).toBe(expected);
@@ -29,6 +42,10 @@ describe('digests in results', () => {
     const before = await endorsementsDigest([changing]);
     changing.pck_crl = `${changing.pck_crl}00`;
     expect(await endorsementsDigest([changing])).not.toBe(before);
+    const certificate = Uint8Array.of(0x30, 0);
+    const ofCertificate = await endorsementsDigest([{ certificate }]);
+    certificate[1] = 1;
+    expect(await endorsementsDigest([{ certificate }])).not.toBe(ofCertificate);
     const policy = structuredClone(presets.default) as { provenance: 'any' | 'required' } & typeof presets.default;
     const old = await policyDigest(policy);
     policy.provenance = policy.provenance === 'any' ? 'required' : 'any';

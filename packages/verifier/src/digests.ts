@@ -1,13 +1,13 @@
 /**
  * Digests of what was judged, for results. They are of canonical documents (RFC 8785); what comes
  * again and again, a policy or the endorsements of one platform, is not written out and hashed
- * each time. Whether it is the same is decided by its text, never by which object it is.
+ * each time. Whether it is the same is decided by its text or bytes, never by which object it is.
  *
  * @module
  */
-import { type DcapCollateral, digest, documentDigest, toHex } from '@vitrine/documents';
+import { type DcapCollateral, digest, documentDigest, type Endorsements, sameBytes, toHex } from '@vitrine/documents';
 import { remember } from './dcap/remembered.ts';
-import { type Endorsement, endorsementsDocument } from './endorsement-file.ts';
+import { type Endorsement, endorsementsDocument, givenEndorsements } from './endorsement-file.ts';
 import type { AppraisalPolicy } from './policy.ts';
 
 const MAX_REMEMBERED = 32;
@@ -22,21 +22,24 @@ export function policyDigest(policy: AppraisalPolicy): Promise<string> {
 
 /** SHA-384 of the canonical document, by kind, in the order given; `null` for no endorsements. */
 export async function endorsementsDigest(endorsements: readonly Endorsement[]): Promise<string | null> {
-  const document = endorsementsDocument(endorsements);
-  if (document === undefined) return null;
-  const { type, dcap, ...others } = document;
-  if (dcap === undefined || Object.keys(others).length > 0) return documentDigest(document);
+  if (endorsements.length === 0) return null;
+  const document = (): Promise<string> => documentDigest(endorsementsDocument(endorsements) ?? {});
+  const { dcap, certificates, revocationLists } = givenEndorsements(endorsements);
+  if (dcap.length === 0) return byBytes([certificates, revocationLists], document);
+  if (certificates.length + revocationLists.length > 0) return document();
   const texts = dcap.flatMap((collateral) => MEMBERS.map((name) => collateral[name]));
   // Strings that are the same are compared by reference first, so this costs less than writing them out.
   const before = ofCollateral.find((one) => one.texts.length === texts.length && isSame(one.texts, texts));
   if (before !== undefined) return before.digest;
   // Texts alone, and members in order: this is the canonical form already.
-  const text = JSON.stringify({ dcap: dcap.map(inOrder), type });
+  const text = JSON.stringify({ dcap: dcap.map(inOrder), type: TYPE });
   const value = toHex(await digest('SHA-384', new TextEncoder().encode(text)));
   if (ofCollateral.length >= MAX_REMEMBERED) ofCollateral.shift();
   ofCollateral.push({ texts, digest: value });
   return value;
 }
+
+const TYPE: Endorsements['type'] = 'vitrine/endorsements/v1';
 
 /** In the order of the canonical form. */
 const MEMBERS = [
@@ -52,6 +55,25 @@ const MEMBERS = [
 ] as const satisfies readonly (keyof DcapCollateral)[];
 
 const ofCollateral: { readonly texts: readonly string[]; readonly digest: string }[] = [];
+
+type Group = readonly Uint8Array[];
+
+/** Digests by the bytes that they are of, of which these are copies. */
+const ofBytes: { readonly groups: readonly Group[]; readonly digest: string }[] = [];
+
+async function byBytes(groups: readonly Group[], compute: () => Promise<string>): Promise<string> {
+  const before = ofBytes.find((one) => one.groups.every((group, index) => isSameGroup(group, groups[index] ?? [])));
+  if (before !== undefined) return before.digest;
+  const copies = groups.map((group) => group.map((bytes) => bytes.slice()));
+  const value = await compute();
+  if (ofBytes.length >= MAX_REMEMBERED) ofBytes.shift();
+  ofBytes.push({ groups: copies, digest: value });
+  return value;
+}
+
+function isSameGroup(left: Group, right: Group): boolean {
+  return left.length === right.length && left.every((bytes, index) => sameBytes(bytes, right[index] ?? bytes));
+}
 
 function isSame(left: readonly string[], right: readonly string[]): boolean {
   return left.every((text, index) => text === right[index]);

@@ -30,10 +30,7 @@ export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): r
     );
   if (claims?.manifest?.server.source.kind === 'command')
     limits.push('The code of the server is not measured: the manifest names only its command line.');
-  if (claims?.manifest !== undefined)
-    limits.push(
-      'The server runs without a sandbox of its own beside the enclave, and what it sends out is not restricted.',
-    );
+  limits.push(...surroundings(claims));
   if (policy.provenance === 'any')
     limits.push('Nothing ties the measured code to a source repository or to whoever built it.');
   if (claims !== undefined && !simulated && acceptsAnyMachine(policy, claims.technology))
@@ -44,6 +41,31 @@ export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): r
     limits.push('Physical attacks on the memory bus (such as TEE.fail or Battering RAM) leave no trace in evidence.');
   limits.push('Evidence says which code runs, not that this code is free of faults or ill will.');
   limits.push('The operator can see sizes and timing of traffic, and can stop the service.');
+  return limits;
+}
+
+/** What the sandbox and the manifest leave open. */
+function surroundings(claims: Claims | undefined): readonly string[] {
+  const { manifest, sandbox } = claims ?? {};
+  if (manifest === undefined || sandbox === undefined) return [];
+  const limits: string[] = [];
+  if (sandbox.process === 'none')
+    limits.push(
+      'The server runs without a sandbox of its own beside the enclave, and what it sends out is not restricted.',
+    );
+  else if (manifest.egress !== undefined)
+    limits.push('The server can send anything to the hosts that its manifest names.');
+  if (sandbox.process === 'bwrap' && !sandbox.seccomp) limits.push('The system calls of the server are not filtered.');
+  if (manifest.isolation === 'shared')
+    limits.push('All callers share one server process: it can show the data of one to another.');
+  if (sandbox.volume === 'directory')
+    limits.push('What the server writes to files is in the clear for whoever runs the machine.');
+  if (sandbox.volume === 'encrypted')
+    limits.push(
+      'The server’s files are encrypted, but whoever runs the machine sees how many there are, their sizes and times, and can put back older ones.',
+    );
+  if (manifest.catalogue?.kind !== 'pinned')
+    limits.push('The tools that the server offers are not bound by this evidence: they can change while it runs.');
   return limits;
 }
 

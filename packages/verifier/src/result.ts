@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Manifest } from '@vitrine/documents';
+import type { BootBinding, Manifest } from '@vitrine/documents';
 import type { AuthenticatedEvent } from './eventlog/authenticated-event.ts';
 
 /** In order of precedence: the first that applies is the verdict. */
@@ -49,6 +49,8 @@ export interface Claims {
   readonly manifest?: Manifest;
   readonly manifestDigest?: string;
   readonly tlsSpki?: string;
+  /** What surrounds the server. */
+  readonly sandbox?: BootBinding['sandbox'];
 }
 
 export interface AttestationResult {

@@ -5,55 +5,84 @@
  * @module
  */
 import { INTEL_ANCHORS } from './dcap/anchors.ts';
+import { hasSgxHeader, hasTdxHeader } from './dcap/quote.ts';
 import { isNitroDocument } from './nitro/parse.ts';
 import type { TechnologyName } from './result.ts';
-import { isSgxQuote, sgxPlatform, verifySgx } from './sgx/verify-sgx.ts';
 import { isSnpReport } from './snp/parse.ts';
-import { isTdxQuote, tdxPlatform, verifyTdx } from './tdx/verify-tdx.ts';
 import type { Technology, TechnologyInputs } from './technology.ts';
 import { isTpmQuote } from './tpm/forms.ts';
 
 /** What the quotes of both technologies of Intel are judged with: its anchors, and the roots of simulators. */
-function dcapInputs({ endorsements, simulatorAnchors, now }: TechnologyInputs) {
+function dcapInputs({ endorsements, fetched, simulatorAnchors, now }: TechnologyInputs) {
   // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
   const allowed = simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }));
-  return { collateral: endorsements.dcap, anchors: [...INTEL_ANCHORS, ...allowed], now };
+  return { collateral: endorsements.dcap, fetched, anchors: [...INTEL_ANCHORS, ...allowed], now };
+}
+
+let loadedTdx: typeof import('./tdx/verify-tdx.ts') | undefined;
+
+async function loadTdx(): Promise<typeof import('./tdx/verify-tdx.ts')> {
+  loadedTdx ??= await import('./tdx/verify-tdx.ts');
+  return loadedTdx;
 }
 
 const tdx: Technology = {
   name: 'tdx',
   called: 'an Intel TDX quote',
-  recognises: isTdxQuote,
-  verify: (bytes, inputs) => verifyTdx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.tdx }),
+  recognises: hasTdxHeader,
+  async verify(bytes, inputs) {
+    const { verifyTdx } = await loadTdx();
+    return verifyTdx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.tdx });
+  },
   async platform(bytes) {
+    const { tdxPlatform } = await loadTdx();
     const { fmspc, ca } = tdxPlatform(bytes);
     return { technology: 'tdx', fmspc, ca };
   },
   needEndorsements: ['tdx.tcb-info'],
 };
 
+let loadedSgx: typeof import('./sgx/verify-sgx.ts') | undefined;
+
+async function loadSgx(): Promise<typeof import('./sgx/verify-sgx.ts')> {
+  loadedSgx ??= await import('./sgx/verify-sgx.ts');
+  return loadedSgx;
+}
+
 const sgx: Technology = {
   name: 'sgx',
   called: 'an Intel SGX quote',
-  recognises: isSgxQuote,
-  verify: (bytes, inputs) => verifySgx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.sgx }),
+  recognises: hasSgxHeader,
+  async verify(bytes, inputs) {
+    const { verifySgx } = await loadSgx();
+    return verifySgx(bytes, { ...dcapInputs(inputs), policy: inputs.policy.sgx });
+  },
   async platform(bytes) {
+    const { sgxPlatform } = await loadSgx();
     const { fmspc, ca } = sgxPlatform(bytes);
     return { technology: 'sgx', fmspc, ca };
   },
   needEndorsements: ['sgx.tcb-info'],
 };
 
+let loadedSnp: typeof import('./snp/verify-snp.ts') | undefined;
+
+/** Kept, since asking the runtime for a module that it has takes as long as all of SNP's checks but the signature. */
+async function loadSnp(): Promise<typeof import('./snp/verify-snp.ts')> {
+  loadedSnp ??= await import('./snp/verify-snp.ts');
+  return loadedSnp;
+}
+
 const snp: Technology = {
   name: 'snp',
   called: 'an AMD SEV-SNP report',
   recognises: isSnpReport,
   async verify(bytes, { endorsements, policy, now }) {
-    const { verifySnp } = await import('./snp/verify-snp.ts');
+    const { verifySnp } = await loadSnp();
     return verifySnp(bytes, { endorsements, policy: policy.snp, now });
   },
   async platform(bytes) {
-    const { snpPlatform } = await import('./snp/verify-snp.ts');
+    const { snpPlatform } = await loadSnp();
     return snpPlatform(bytes);
   },
   needEndorsements: ['snp.vcek-chain', 'snp.revocation'],

@@ -69,7 +69,10 @@ export interface DcapPlatformHint {
 export type PlatformHint = DcapPlatformHint | SnpPlatform;
 
 export interface TechnologyInputs {
+  /** Everything that is at hand, fetched or given. */
   readonly endorsements: GivenEndorsements;
+  /** Collateral of `endorsements` that the fetcher brought. What is unusable of it decides nothing. */
+  readonly fetched: readonly DcapCollateral[];
   /** Roots of simulators that the user allows. */
   readonly simulatorAnchors: readonly TrustAnchor[];
   readonly policy: AppraisalPolicy;

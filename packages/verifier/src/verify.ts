@@ -56,7 +56,11 @@ export interface VerifyOptions {
   readonly eventLog?: Uint8Array<ArrayBuffer>;
   /** Takes raw evidence as this, whatever its first bytes say. */
   readonly format?: TechnologyName;
-  /** Asked only when no given endorsement is for this machine; absent means offline. */
+  /**
+   * Asked only when no given endorsement is for this machine; absent means offline. A source that is
+   * down, slow, wrong or old leaves the verdict undetermined; what is wrong with a given endorsement
+   * makes it rejected.
+   */
   readonly fetchEndorsements?: EndorsementFetcher;
 }
 
@@ -143,15 +147,16 @@ async function authenticateHardware(
 ): Promise<{ readonly endorsements: readonly Endorsement[]; readonly outcome: HardwareOutcome }> {
   const carried = bundle?.endorsements === undefined ? [] : endorsementsOf(bundle.endorsements, 'the bundle');
   const given = [...options.endorsements, ...carried];
-  const judge = (endorsements: readonly Endorsement[]): Promise<HardwareOutcome> =>
+  const judge = (fetched: readonly Endorsement[]): Promise<HardwareOutcome> =>
     technology.verify(bytes, {
-      endorsements: givenEndorsements(endorsements),
+      endorsements: givenEndorsements([...given, ...fetched]),
+      fetched: givenEndorsements(fetched).dcap,
       simulatorAnchors: options.simulatorAnchors,
       policy: options.policy,
       now: options.now,
       tpm: options.tpm ?? {},
     });
-  const outcome = await judge(given);
+  const outcome = await judge([]);
   const unavailable = outcome.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);
   const missing = technology.needEndorsements.some((id) => unavailable.includes(id));
   const fetcher = options.fetchEndorsements;
@@ -159,8 +164,8 @@ async function authenticateHardware(
     return { endorsements: given, outcome };
   }
   try {
-    const endorsements = [...given, ...(await fetcher(await technology.platform(bytes)))];
-    return { endorsements, outcome: await judge(endorsements) };
+    const fetched = await fetcher(await technology.platform(bytes));
+    return { endorsements: [...given, ...fetched], outcome: await judge(fetched) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const checks = outcome.checks.map((check) =>
@@ -210,6 +215,7 @@ async function appraiseCommon(
           manifest: bundle.manifest,
           manifestDigest: bundle.boot.manifestDigest,
           tlsSpki: bundle.boot.tlsSpki,
+          sandbox: bundle.boot.sandbox,
         }
       : claims,
   };

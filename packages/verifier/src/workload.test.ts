@@ -25,7 +25,7 @@ const boot: BootBinding = {
   manifestDigest: digestHex,
   manifestNumber: 1,
   tlsSpki: 'b'.repeat(64),
-  sandbox: 'none',
+  sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
   nonce: 'A'.repeat(43),
 };
 const { mrtd, rtmr0, rtmr1, rtmr2 } = registers;
@@ -208,4 +208,49 @@ promise('P3', 'evidence without a register for the manifest does not anchor it',
     status: 'failed',
     anchor: 'self-asserted',
   });
+});
+
+promise('P3', 'what is measured first explains first: firmware, then the manifest, then its register', () => {
+  const other = { ...boot, manifestDigest: 'cd'.repeat(48) };
+  const judge = (changed: object, binding: BootBinding = other) =>
+    appraiseReference(required, { ...claims, registers: { ...registers, ...changed } }, binding, reference);
+  expect(judge({ mrtd: 'ee'.repeat(48), rtmr3: 'ee'.repeat(48) }).message).toBe(
+    'Register mrtd is not the expected one.',
+  );
+  expect(judge({ mrownerconfig: 'ee'.repeat(48) }).message).toBe('Register mrownerconfig is not the expected one.');
+  expect(judge({ rtmr3: 'ee'.repeat(48) })).toMatchObject({ expected: digestHex, actual: 'cd'.repeat(48) });
+  expect(judge({ rtmr3: 'ee'.repeat(48) }, boot).message).toBe('Register rtmr3 is not the expected one.');
+});
+
+promise('P3', 'registers are compared where there are no documents, too', () => {
+  expect(appraiseReference(required, claims, undefined, reference).status).toBe('passed');
+  const changed = { ...claims, registers: { ...registers, rtmr3: 'ee'.repeat(48) } };
+  expect(appraiseReference(required, changed, undefined, reference)).toMatchObject({
+    status: 'failed',
+    message: 'Register rtmr3 is not the expected one.',
+  });
+});
+
+promise('P3', 'a register that must be zero must be there', () => {
+  for (const name of ['mrconfigid', 'mrowner', 'mrownerconfig'] as const) {
+    const { [name]: _, ...fewer } = registers;
+    const check = appraiseReference(required, { ...claims, registers: fewer }, boot, reference);
+    expect(check).toMatchObject({ status: 'failed', actual: '', message: `Register ${name} is not the expected one.` });
+  }
+});
+
+promise('P3', 'of two entries that differ at the same place the first explains', () => {
+  const [one, two] = ['ee', 'dd'].map((byte) => ({
+    ...entry,
+    registers: { ...entry.registers, rtmr1: byte.repeat(48) },
+  }));
+  if (one === undefined || two === undefined) throw new Error('no entries');
+  expect(appraiseReference(required, claims, boot, { ...reference, entries: [one, two] }).expected).toBe(
+    'ee'.repeat(48),
+  );
+});
+
+promise('P3', 'a manifest digest that is none is a defect of the caller, and no measurement', async () => {
+  const broken = { ...measured, boot: { ...boot, manifestDigest: 'none' } };
+  await expect(appraiseCode(required, claims, broken, vendor)).rejects.toThrow(TypeError);
 });

@@ -6,24 +6,13 @@
 import { nearest, UsageError } from '@vitrine/documents';
 import type { CheckInfo } from '@vitrine/verifier';
 import { CHECKS } from '@vitrine/verifier/checks';
-import { type Command, onlyPositional, parseArguments } from '../command.ts';
+import { onlyPositional, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { explainSpec } from '../specs/explain.ts';
 import { terminalOf, wrap } from '../terminal.ts';
 
-const help = `vitrine explain <check>: what a check looks at, which attack it stops, and where it is specified.
-
-Examples
-  vitrine explain tdx.revocation
-  vitrine explain tdx              (all checks of one technology)
-  vitrine explain                  (the list of all checks)
-
-  --json  one object on stdout
-`;
-
-export const explain: Command = { name: 'explain', summary: 'Say what a check is for', help, run };
-
-async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArguments(args, { json: { type: 'boolean' } });
+export async function runExplain(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArguments(args, explainSpec.options);
   const found = positionals.length === 0 ? CHECKS : matching(onlyPositional(positionals, 'a check'));
   if (values.json === true) process.stdout.write(`${JSON.stringify({ checks: found })}\n`);
   else process.stdout.write(positionals.length === 0 ? list(found) : found.map(page).join('\n'));

@@ -4,108 +4,77 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 import { manifestDigest, type ReferenceValues, UsageError } from '@vitrine/documents';
 import {
-  CONFIGURATION_NAME,
+  chooseHousing,
   createGateway,
-  type ReadConfiguration,
   type Resolved,
   type RunFlags,
   type RunningEnclave,
-  readConfiguration,
-  resolveManifest,
   type Settings,
   settingsOf,
   startEnclave,
 } from '@vitrine/enclave';
 import { openSimulator } from '@vitrine/simulator';
-import { type Arguments, type Command, parseArguments } from '../command.ts';
+import { type Arguments, parseArguments } from '../command.ts';
+import { findConfiguration, resolveHere } from '../configuration.ts';
+import { environmentOf } from '../environment-flag.ts';
 import { EXIT } from '../exit-code.ts';
 import { firstScreen, type Hosted } from '../first-screen.ts';
 import { userHome } from '../home.ts';
+import { runSpec } from '../specs/run.ts';
 import { clean, terminalOf } from '../terminal.ts';
 import { VERSION } from '../version.ts';
-
-const help = `vitrine run [npm:<package>@<version> | path:<folder>] [-- arguments]: host an MCP server.
-
-Examples
-  vitrine run npm:@modelcontextprotocol/server-everything@2026.8.31
-  vitrine run npm:@modelcontextprotocol/server-filesystem@2026.8.31 -- /srv/files
-  vitrine run path:./my-server
-  vitrine run -- python3 my_server.py        (its code is shown as not measured)
-  vitrine run                                (as vitrine.yaml says)
-
-A range or a tag is resolved once, shown, and written to vitrine.lock. Install scripts never run.
-
-  --config FILE       configuration (default: vitrine.yaml here, if there is one)
-  --platform NAME     simulator (the default: a constant, never a fallback) or auto
-  --listen HOST:PORT  address (default: 127.0.0.1:8443); port 0 takes a free one
-  --name NAME         what the manifest calls this server
-  --bin NAME          which program of a package with several
-  --entry FILE        which file of a folder starts the server
-  --env NAME=VALUE    environment of the server, public like the whole manifest; may be repeated
-  --json              one object on stdout when the server is ready
-
-A flag that contradicts the configuration is an error. Ctrl-C stops: running calls may finish; a second
-Ctrl-C ends at once.
-
-Exit codes: 0 stopped; 1 the code is not what vitrine.lock says; 2 wrong usage or configuration; 3 the
-package registry could not be asked; 6 the hosted server failed.
-`;
-
-const OPTIONS = {
-  config: { type: 'string' },
-  platform: { type: 'string' },
-  listen: { type: 'string' },
-  name: { type: 'string' },
-  bin: { type: 'string' },
-  entry: { type: 'string' },
-  env: { type: 'string', multiple: true },
-  json: { type: 'boolean' },
-} as const;
 
 /** How long running calls may take after the first Ctrl-C. */
 const GRACE_MS = 10_000;
 
-export const run: Command = { name: 'run', summary: 'Host an MCP server, here in the simulator', help, run: host };
-
-async function host(args: readonly string[]): Promise<number> {
-  const parsed = parseArguments(args, OPTIONS);
+export async function runRun(args: readonly string[]): Promise<number> {
+  const parsed = parseArguments(args, runSpec.options);
   const { values } = parsed;
   requireSimulator(values.platform);
-  const read = await configurationOf(values.config);
+  const read = await findConfiguration(values.config);
   const settings = settingsOf(read, flagsOf(parsed));
   requireLoopback(settings.listen.host);
 
   const home = userHome();
-  const progress = (text: string): void => {
-    process.stderr.write(`vitrine: ${clean(text)}\n`);
-  };
-  const resolved = await resolveManifest({
+  const resolved = await resolveHere({
     settings,
-    directory: read === undefined ? process.cwd() : dirname(resolve(read.file)),
-    lockExactVersions: read !== undefined,
-    currentDirectory: process.cwd(),
-    stateDirectory: home,
-    versions: { vitrine: VERSION, node: process.versions.node },
-    environment: process.env,
-    onProgress: progress,
+    lock: read !== undefined,
+    ...(read === undefined ? {} : { file: read.file }),
   });
   return serve(settings, resolved, home, values.json === true);
 }
 
-async function serve(settings: Settings, { manifest, launch }: Resolved, home: string, json: boolean): Promise<number> {
+async function serve(settings: Settings, resolved: Resolved, home: string, json: boolean): Promise<number> {
+  const { manifest } = resolved;
+  const { housing, why } = await chooseHousing({
+    template: resolved.template,
+    manifest,
+    sandbox: settings.housing,
+    dataDirectory: resolved.dataDirectory,
+    runDirectory: join(tmpdir(), `vitrine-${process.pid}`),
+    platform: process.platform,
+    architecture: process.arch,
+    node: process.execPath,
+    environment: process.env,
+    resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+    randomBytes: (length) => randomBytes(length),
+    onLog: (line) => process.stderr.write(`vitrine: ${clean(line)}\n`),
+  });
   const now = (): Date => new Date();
   const simulator = await openSimulator({ directory: join(home, 'simulator'), now, release: VERSION });
   const digest = await manifestDigest(manifest);
   const enclave = await startEnclave({
     manifest,
-    launch,
+    housing,
+    fetch: (url, options) => fetch(url, options),
     source: simulator.launch(digest),
     listen: settings.listen,
     gateway: createGateway,
@@ -118,7 +87,13 @@ async function serve(settings: Settings, { manifest, launch }: Resolved, home: s
   if (!started) return EXIT.done;
 
   const referenceValues = writeReferenceValues(home, manifest.name, digest, simulator.referenceValues(digest));
-  const hosted: Hosted = { url: enclave.url, manifest, manifestDigest: digest, referenceValues };
+  const hosted: Hosted = {
+    url: enclave.url,
+    manifest,
+    manifestDigest: digest,
+    sandbox: { obtained: housing.obtained, ...(why === undefined ? {} : { why }) },
+    referenceValues,
+  };
   process.stdout.write(firstScreen(hosted, json, terminalOf(process.stdout)));
   const failure = await Promise.race([enclave.failed, stopped]);
   if (failure !== undefined) throw failure;
@@ -150,7 +125,7 @@ function writeReferenceValues(home: string, name: string, digest: string, values
   return file;
 }
 
-function flagsOf({ values, positionals, rest }: Arguments<typeof OPTIONS>): RunFlags {
+function flagsOf({ values, positionals, rest }: Arguments<typeof runSpec.options>): RunFlags {
   const [source, extra] = positionals;
   if (extra !== undefined) {
     throw new UsageError(
@@ -165,9 +140,23 @@ function flagsOf({ values, positionals, rest }: Arguments<typeof OPTIONS>): RunF
     ...(values.bin === undefined ? {} : { bin: values.bin }),
     ...(values.entry === undefined ? {} : { entry: values.entry }),
     ...(values.name === undefined ? {} : { name: values.name }),
-    ...(values.env === undefined ? {} : { environment: Object.fromEntries(values.env.map(parseVariable)) }),
+    ...(values.env === undefined ? {} : { environment: environmentOf(values.env) }),
+    ...(values.sandbox === undefined ? {} : { sandbox: sandboxOf(values.sandbox) }),
+    ...(values.egress === undefined ? {} : { egress: values.egress }),
+    ...(values['http-port'] === undefined ? {} : { transport: 'http', httpPort: portOf(values['http-port']) }),
     ...listen,
   };
+}
+
+function sandboxOf(text: string): 'none' | 'bwrap' {
+  if (text === 'none' || text === 'bwrap') return text;
+  throw new UsageError('usage.sandbox', `--sandbox: expected bwrap or none, found ${JSON.stringify(text)}`);
+}
+
+function portOf(text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1 && port <= 65_535) return port;
+  throw new UsageError('usage.port', `--http-port: expected 1 to 65535, found ${JSON.stringify(text)}`);
 }
 
 function parseListen(text: string): { readonly host: string; readonly port: number } {
@@ -179,13 +168,6 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
       `--listen: expected HOST:PORT such as 127.0.0.1:8443, found ${JSON.stringify(text)}`,
     );
   return { host: (match[1] ?? '').replace(/^\[|\]$/g, ''), port };
-}
-
-function parseVariable(text: string): readonly [string, string] {
-  const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text);
-  if (match === null)
-    throw new UsageError('usage.env', `--env: expected NAME=VALUE, found ${JSON.stringify(text.split('=')[0])}`);
-  return [match[1] ?? '', match[2] ?? ''];
 }
 
 function requireSimulator(platform: string | undefined): void {
@@ -207,13 +189,4 @@ function requireLoopback(hostName: string): void {
     'platform.loopback',
     `the simulator listens on loopback only, since it protects nothing: expected 127.0.0.1, ::1 or localhost, found ${JSON.stringify(hostName)}`,
   );
-}
-
-async function configurationOf(file: string | undefined): Promise<ReadConfiguration | undefined> {
-  if (file !== undefined) return { file, configuration: await readConfiguration(file) };
-  const found = await access(CONFIGURATION_NAME).then(
-    () => true,
-    () => false,
-  );
-  return found ? { file: CONFIGURATION_NAME, configuration: await readConfiguration(CONFIGURATION_NAME) } : undefined;
 }

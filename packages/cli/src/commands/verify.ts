@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { simulatorRootFile } from '@vitrine/client/home';
 import { onlineEndorsements } from '@vitrine/client/online-endorsements';
+import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
 import {
   type EvidenceBundle,
   formatEvidenceBundle,
@@ -30,7 +31,7 @@ import {
   type VerifyOptions,
   verify as verifyEvidence,
 } from '@vitrine/verifier';
-import { type Arguments, type Command, onlyPositional, parseArguments } from '../command.ts';
+import { type Arguments, onlyPositional, parseArguments } from '../command.ts';
 import { userHome } from '../home.ts';
 import {
   isUrl,
@@ -42,60 +43,9 @@ import {
   readReferenceValues,
   readText,
 } from '../inputs.ts';
+import { verifySpec } from '../specs/verify.ts';
 import { terminalOf } from '../terminal.ts';
 import { transcript } from '../transcript.ts';
-
-const help = `vitrine verify <url | bundle.json | raw quote>: check evidence against a policy of yours.
-
-Examples
-  vitrine verify https://bank.example/mcp
-  vitrine verify https://bank.example/mcp --reference reference-values.json --save evidence.json
-  vitrine verify evidence.json --reference reference-values.json --offline
-  vitrine verify quote.bin --preset hardware-only --endorsements collateral.json --at 2026-02-18T14:04:40Z
-  vitrine verify https://127.0.0.1:8443/mcp --allow-simulator --reference reference-values.json
-
-What to compare with
-  --preset NAME          strict, default or hardware-only (default: default)
-  --policy FILE          a policy of your own: { "type": "vitrine/appraisal-policy/v1", "extends": "default", … }
-  --reference FILE       the registers and manifest digest that a release must have
-  --endorsements PATH    Intel collateral, AMD certificates and lists: a file or a folder; may be repeated
-  --at TIME              judge for this time (RFC 3339) instead of now
-  --offline              fetch nothing from a vendor
-  --eventlog FILE        what was extended into the run-time registers, beside a raw quote
-  --format NAME          take raw evidence as tdx, sgx, snp, nitro or tpm instead of looking at its first bytes
-  --tpm-ak FILE          the attestation key of a TPM that you trust (PEM); the verdict is then "simulated"
-  --tpm-nonce HEX        the qualifying data that you gave for this very TPM quote
-
-Simulator
-  --allow-simulator      accept the simulator of this user on a loopback URL; the verdict is "simulated"
-  --simulator-root FILE  accept the simulator with this root certificate (PEM)
-
-Output
-  --json                 one AttestationResult object on stdout
-  --save FILE            keep the evidence bundle of a URL, with the endorsements that were used
-
-Exit codes: 0 verified, or simulated where you allowed it; 1 not verified; 2 wrong usage; 3 could not be
-checked; 4 simulated evidence where hardware is wanted.
-`;
-
-const OPTIONS = {
-  preset: { type: 'string' },
-  policy: { type: 'string' },
-  reference: { type: 'string' },
-  endorsements: { type: 'string', multiple: true },
-  at: { type: 'string' },
-  offline: { type: 'boolean' },
-  eventlog: { type: 'string' },
-  format: { type: 'string' },
-  'tpm-ak': { type: 'string' },
-  'tpm-nonce': { type: 'string' },
-  'allow-simulator': { type: 'boolean' },
-  'simulator-root': { type: 'string' },
-  json: { type: 'boolean' },
-  save: { type: 'string' },
-} as const;
-
-export const verify: Command = { name: 'verify', summary: 'Check a URL, a saved bundle or a raw quote', help, run };
 
 /** For the handshake and the attestation of a live server. */
 const ATTEST_TIMEOUT_MS = 15_000;
@@ -110,12 +60,14 @@ interface Judged {
   readonly policyName: string;
   /** For --save; only a live server's. */
   readonly bundle: EvidenceBundle | undefined;
+  /** How a live server differs from its pin, in clean lines. */
+  readonly differences?: readonly string[];
 }
 
-type Values = Arguments<typeof OPTIONS>['values'];
+type Values = Arguments<typeof verifySpec.options>['values'];
 
-async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals, rest } = parseArguments(args, OPTIONS);
+export async function runVerify(args: readonly string[]): Promise<number> {
+  const { values, positionals, rest } = parseArguments(args, verifySpec.options);
   if (rest !== undefined) throw new UsageError('usage.extra', 'nothing may stand after "--" here');
   const subject = onlyPositional(positionals, 'a URL, a bundle or a quote');
   const live = isUrl(subject);
@@ -133,13 +85,19 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const policy = readPolicy(values.policy, values.preset);
   const fetched: Endorsement[] = [];
-  const fetcher = values.offline === true ? undefined : keeping(onlineEndorsements(userHome()), fetched);
+  const proxyFor = proxyFromEnvironment(process.env);
+  const fetcher = values.offline === true ? undefined : keeping(onlineEndorsements(userHome(), proxyFor), fetched);
   const judged = live ? verifyLive(subject, policy, values, fetcher) : verifyFile(subject, policy, values, fetcher);
-  const { result, bundle, allowSimulated, policyName } = await judged;
+  const { result, bundle, allowSimulated, policyName, differences = [] } = await judged;
 
   if (values.save !== undefined && bundle !== undefined) save(values.save, bundle, fetched);
   if (values.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else process.stdout.write(transcript(result, subject, policyName, terminalOf(process.stdout)));
+  if (differences.length > 0) {
+    process.stderr.write(
+      `vitrine: this server is not as you pinned it:\n${differences.map((line) => `  ${line}\n`).join('')}`,
+    );
+  }
   if (result.verdict === 'simulated' && !allowSimulated) {
     process.stderr.write('vitrine: this is a simulator; --allow-simulator accepts your own, at a loopback address\n');
   }
@@ -153,7 +111,7 @@ async function verifyLive(
   fetcher: EndorsementFetcher | undefined,
 ): Promise<Judged> {
   // The client brings TLS and HTTP code that a file does not need.
-  const { resolveTrust, verifyUrl } = await import('@vitrine/client');
+  const { describePinMismatch, resolveTrust, verifyUrl } = await import('@vitrine/client');
   const trust = await resolveTrust(url, {
     home: userHome(),
     purpose: 'look',
@@ -168,7 +126,13 @@ async function verifyLive(
   const policyName = trust.policyName ?? (values.policy === undefined ? 'of your pin' : policy.name);
   const now = (): Date => new Date();
   try {
-    return { ...(await verifyUrl(trust, { now, timeLimitMs: ATTEST_TIMEOUT_MS })), allowSimulated, policyName };
+    const look = await verifyUrl(trust, {
+      now,
+      timeLimitMs: ATTEST_TIMEOUT_MS,
+      proxyFor: proxyFromEnvironment(process.env),
+    });
+    const differences = trust.pin === undefined ? [] : describePinMismatch(trust.pin, look.result);
+    return { ...look, allowSimulated, policyName, differences };
   } catch (error) {
     return {
       result: await rejection(error, NO_BYTES, trust.policy, now()),

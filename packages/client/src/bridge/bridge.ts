@@ -9,9 +9,9 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AttestedFetch } from '../channel/attested-fetch.ts';
 import { cleanText } from '../clean-text.ts';
-import { describeRefusal, type Refusal } from '../errors.ts';
+import { describeRefusal, isFinal, isSignIn, type Refusal } from '../errors.ts';
+import type { FetchLike } from '../net/outside-fetch.ts';
 import { requestsIn } from './exchanges.ts';
 import { readLines } from './line-reader.ts';
 import { createLineWriter } from './line-writer.ts';
@@ -24,10 +24,17 @@ const GRACE_MS = 1_500;
 /** How long a verification under way is waited for then. */
 const VERIFY_MS = 60_000;
 
+/** What the bridge relays over. */
+export interface BridgeChannel {
+  readonly fetch: FetchLike;
+  prepare(): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface BridgeOptions {
   readonly url: string;
   /** Resolves what is demanded of the server; a deliberate error is a refusal. */
-  readonly open: () => Promise<AttestedFetch>;
+  readonly open: () => Promise<BridgeChannel>;
   readonly input: Readable & { readonly isTTY?: boolean };
   readonly output: Writable;
   readonly errorOutput: Writable;
@@ -51,15 +58,16 @@ export async function runBridge(options: BridgeOptions): Promise<number> {
 
   let final: Refusal | undefined;
   let unverified: Refusal | undefined;
-  let channel: AttestedFetch | undefined;
+  let channel: BridgeChannel | undefined;
   let relay: Relay | undefined;
   let attempt: Promise<Relay | Refusal> | undefined;
 
   function refuse(error: unknown): Refusal {
     const refusal = describeRefusal(error);
     if (refusal === undefined) throw error;
-    report(`refused: ${refusal.check}: ${refusal.message}`);
-    if (refusal.exitCode !== 3) {
+    const what = isSignIn(refusal) ? 'not signed in' : 'refused';
+    report(`${what}: ${refusal.check}: ${refusal.message}`, refusal.details);
+    if (isFinal(refusal)) {
       final ??= refusal;
       if (options.input.isTTY === true) stop();
     }
@@ -73,14 +81,14 @@ export async function runBridge(options: BridgeOptions): Promise<number> {
     } catch (error) {
       const refusal = refuse(error);
       unverified = refusal;
-      if (refusal.exitCode === 3) {
+      if (!isFinal(refusal)) {
         attempt = undefined;
         if (options.input.isTTY === true) stop();
       }
       return refusal;
     }
     unverified = undefined;
-    const onFailure = (error: unknown): boolean => describeRefusal(error) === undefined || refuse(error).exitCode === 3;
+    const onFailure = (error: unknown): boolean => describeRefusal(error) === undefined || !isFinal(refuse(error));
     const { fetch } = channel;
     relay = createRelay({ url: options.url, fetch, emit, onFailure, report });
     return relay;
@@ -160,12 +168,12 @@ function readMessage(line: string | undefined): Read | undefined {
 }
 
 /** Writes lines for people, each one once in a row. */
-function createReporter(output: Writable): (line: string) => void {
+function createReporter(output: Writable): (line: string, details?: readonly string[]) => void {
   let last: string | undefined;
-  return (line) => {
-    const text = cleanText(line, 1_000);
+  return (line, details = []) => {
+    const text = cleanText(line, 8_000);
     if (text === last) return;
     last = text;
-    output.write(`vitrine: ${text}\n`);
+    output.write([`vitrine: ${text}`, ...details.map((detail) => `  ${cleanText(detail, 1_000)}`), ''].join('\n'));
   };
 }

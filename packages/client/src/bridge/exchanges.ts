@@ -26,7 +26,6 @@ export interface Exchanges {
   end(exchange: Exchange): readonly Id[];
   /** Resolves when nothing is under way but listening. */
   idle(): Promise<void>;
-  abortAll(): void;
 }
 
 /** The requests in `message`. */
@@ -75,8 +74,5 @@ export function createExchanges(): Exchanges {
       return left;
     },
     idle: () => (isIdle() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
-    abortAll() {
-      for (const exchange of byId.values()) exchange.abort.abort();
-    },
   };
 }

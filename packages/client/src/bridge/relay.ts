@@ -5,16 +5,24 @@
  * Up to 2025-11-25: session id, a GET stream for what the server says by itself, DELETE at the end.
  * From 2026-07-28: each request carries its envelope, and closing its stream cancels it.
  *
+ * Connections come and go below it. What may be sent again is sent again; a lost session and a
+ * listening stream that broke are opened again; every other request gets an error of its own.
+ *
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { cleanText } from '../clean-text.ts';
+import { describeRefusal } from '../errors.ts';
+import type { FetchLike } from '../net/outside-fetch.ts';
 import { readEvents } from './event-stream.ts';
 import { createExchanges, type Exchange, requestsIn } from './exchanges.ts';
 import { classify, envelopeVersion, errorText, isRecord, type Kind } from './message.ts';
 import { requestHeaders, type Session, sessionHeaders } from './request-headers.ts';
+import { withRetries } from './retry.ts';
 import { failureError, noAnswer } from './rpc-error.ts';
+import { createSession } from './session.ts';
 import { createToolHeaders } from './tool-headers.ts';
+import { createToolHints } from './tool-hints.ts';
 
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
@@ -23,7 +31,7 @@ const DELETE_LIMIT_MS = 1_000;
 
 export interface RelayOptions {
   readonly url: string;
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
+  readonly fetch: FetchLike;
   /** Writes one message for the client. */
   readonly emit: (line: string) => Promise<void>;
   /** Told every failure of a request; says whether trying again makes sense. */
@@ -47,16 +55,34 @@ interface StreamEnd {
   readonly retryMs: number;
 }
 
-export function createRelay({ url, fetch, emit, onFailure, report }: RelayOptions): Relay {
+export function createRelay({ url, fetch: fetchOnce, emit, onFailure, report }: RelayOptions): Relay {
   const exchanges = createExchanges();
   const tools = createToolHeaders();
+  const hints = createToolHints();
+  const fetch = withRetries(fetchOnce, hints);
   const closing = new AbortController();
-  let session: Session = { id: undefined, version: undefined };
+  /** Of the requests under way. One signal for all would collect what each of them hangs on it. */
+  const active = new Set<AbortController>();
+  const session = createSession({ post, report });
   /** Settles when the last message that has to arrive before later ones has arrived. */
   let barrier: Promise<void> = Promise.resolve();
 
-  const post = (message: Kind, text: string, signal: AbortSignal): Promise<Response> =>
-    fetch(url, { method: 'POST', headers: requestHeaders(message, session, tools), body: text, signal });
+  function post(message: Kind, text: string, within: Session, signal: AbortSignal): Promise<Response> {
+    return fetch(url, { method: 'POST', headers: requestHeaders(message, within, tools), body: text, signal });
+  }
+
+  /** Posts a request; where the session is lost, in a new one. */
+  async function send(message: Kind, text: string, exchange: Exchange, signal: AbortSignal): Promise<Response> {
+    const within = session.current();
+    const response = await post(message, text, within, signal);
+    const initializes = message.kind === 'request' && message.method === 'initialize';
+    if (initializes && response.ok) session.started(response);
+    if (response.ok) session.sent(message, text);
+    if (response.status !== 404 || within.id === undefined || exchange.modern || initializes) return response;
+    await response.body?.cancel();
+    await session.renew(within, signal);
+    return post(message, text, session.current(), signal);
+  }
 
   /** Hands a message of the server to the client, and notes what the bridge needs to know of it. */
   async function hand(text: string): Promise<void> {
@@ -65,11 +91,11 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
     for (const one of message.kind === 'batch' ? message.messages : [message]) {
       if (one.kind !== 'response') continue;
       const method = exchanges.settle(one.id);
-      const { protocolVersion } = one.result;
-      if (method === 'initialize' && typeof protocolVersion === 'string') {
-        session = { ...session, version: protocolVersion };
+      if (method === 'initialize' && one.error === undefined) session.settled(one.result);
+      if (method === 'tools/list') {
+        tools.learn(one.result);
+        hints.learn(one.result);
       }
-      if (method === 'tools/list') tools.learn(one.result);
     }
     await emit(text.replace(/[\r\n]+/g, ' '));
   }
@@ -79,15 +105,14 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
   }
 
   async function request(message: Kind, text: string, exchange: Exchange, before: Promise<void>, arrived: () => void) {
-    const signal = AbortSignal.any([exchange.abort.signal, closing.signal]);
+    const { signal } = exchange.abort;
+    active.add(exchange.abort);
     try {
       await before;
-      const response = await post(message, text, signal);
-      if (message.kind === 'request' && message.method === 'initialize' && response.ok) {
-        session = { id: response.headers.get('mcp-session-id') ?? undefined, version: undefined };
-      }
+      const response = await send(message, text, exchange, signal);
       arrived();
-      await readReply(response, exchange, signal);
+      if (exchange.listening && exchange.modern) await keepListening(message, text, response, exchange, signal);
+      else await readReply(response, exchange, signal);
       await fail(exchange, noAnswer('it ended the exchange without answering'));
     } catch (error) {
       if (!signal.aborted) onFailure(error);
@@ -95,6 +120,7 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
       if (signal.aborted) exchanges.end(exchange);
       else await fail(exchange, failureError(error));
     } finally {
+      active.delete(exchange.abort);
       arrived();
     }
   }
@@ -116,6 +142,27 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
     await fail(exchange, noAnswer(`${said}${text === '' ? '' : `: ${cleanText(text)}`}`));
   }
 
+  /** From 2026-07-28: a listening stream that breaks, or ends without its result, is opened again. */
+  async function keepListening(message: Kind, text: string, first: Response, exchange: Exchange, signal: AbortSignal) {
+    if (!first.ok) return readReply(first, exchange, signal);
+    let response: Response | undefined = first;
+    let wait = RETRY_MS;
+    while (exchange.pending.size > 0) {
+      try {
+        response ??= await post(message, text, session.current(), signal);
+        if (response.ok) wait = RETRY_MS;
+        if (response.status < 500) await readReply(response, exchange, signal);
+        else await response.body?.cancel();
+      } catch (error) {
+        if (signal.aborted || !onFailure(error)) throw error;
+      }
+      response = undefined;
+      if (exchange.pending.size === 0) return;
+      await delay(wait, undefined, { signal, ref: false });
+      wait = Math.min(wait * 2, MAX_RETRY_MS);
+    }
+  }
+
   /** Relays a stream until it ends or breaks; a break is an error only where there is no id to resume after. */
   async function readStream(response: Response, signal: AbortSignal): Promise<StreamEnd> {
     let end: StreamEnd = { lastEventId: undefined, retryMs: RETRY_MS };
@@ -126,7 +173,7 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
         if (data !== '') await hand(data);
       }
     } catch (error) {
-      if (signal.aborted || end.lastEventId === undefined) throw error;
+      if (signal.aborted || end.lastEventId === undefined || describeRefusal(error) !== undefined) throw error;
     }
     return end;
   }
@@ -145,7 +192,7 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
 
   function openStream(lastEventId: string | undefined, signal: AbortSignal): Promise<Response> {
     const resume = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-    const headers = { accept: 'text/event-stream', ...sessionHeaders(session), ...resume };
+    const headers = { accept: 'text/event-stream', ...sessionHeaders(session.current()), ...resume };
     return fetch(url, { method: 'GET', headers, signal });
   }
 
@@ -156,14 +203,19 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
     let wait = RETRY_MS;
     while (!signal.aborted) {
       try {
+        const within = session.current();
         const response = await openStream(lastEventId, signal);
-        if (response.ok) {
+        if (response.status === 404 && within.id !== undefined) {
+          await response.body?.cancel();
+          await session.renew(within, signal);
+          lastEventId = undefined;
+        } else if (response.ok) {
           const end = await readStream(response, signal);
           lastEventId = end.lastEventId ?? lastEventId;
           wait = end.retryMs;
         } else {
           await response.body?.cancel();
-          // Not offered (405), or the session is over.
+          // Not offered (405).
           if (response.status < 500) return;
           wait = Math.min(wait * 2, MAX_RETRY_MS);
         }
@@ -177,7 +229,7 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
 
   async function deliver(message: Kind, text: string): Promise<void> {
     try {
-      const response = await post(message, text, closing.signal);
+      const response = await post(message, text, session.current(), closing.signal);
       await response.body?.cancel();
       if (!response.ok) return report(`the server did not take a message: HTTP ${response.status}`);
       if (message.kind === 'notification' && message.method === 'notifications/initialized') void listen();
@@ -190,7 +242,7 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
   function cancels(message: Kind): boolean {
     if (message.kind !== 'notification' || message.method !== 'notifications/cancelled') return false;
     const exchange = exchanges.find(message.params['requestId']);
-    if (exchange === undefined) return session.version === undefined;
+    if (exchange === undefined) return session.current().version === undefined;
     if (!exchange.modern) {
       // The server may still answer, or end the stream without an answer, which is then no failure.
       exchanges.settle(message.params['requestId']);
@@ -216,12 +268,12 @@ export function createRelay({ url, fetch, emit, onFailure, report }: RelayOption
     },
     idle: () => barrier.then(() => exchanges.idle()),
     async close() {
-      exchanges.abortAll();
       closing.abort();
-      if (session.id === undefined) return;
+      for (const one of active) one.abort();
+      if (session.current().id === undefined) return;
       const signal = AbortSignal.timeout(DELETE_LIMIT_MS);
       // A courtesy: the session ends without it too.
-      await fetch(url, { method: 'DELETE', headers: sessionHeaders(session), signal })
+      await fetchOnce(url, { method: 'DELETE', headers: sessionHeaders(session.current()), signal })
         .then((response) => response.body?.cancel())
         .catch(() => undefined);
     },

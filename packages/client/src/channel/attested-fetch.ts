@@ -6,19 +6,21 @@
  * @module
  */
 import type { TLSSocket } from 'node:tls';
-import { VitrineError } from '@vitrine/documents';
-import { type RequestInit as UndiciRequestInit, fetch as undiciFetch } from 'undici';
 import { RefusedError, UnreachableError } from '../errors.ts';
 import { normaliseUrl } from '../server-url.ts';
 import { type AttestOptions, type Judge, openAttestedSocket } from './attested-socket.ts';
-import { createLanes, laneOf } from './lanes.ts';
+import { exchange } from './exchange.ts';
+import { createLanes, type LaneOptions, laneOf } from './lanes.ts';
 
-/** No connection lives longer, whatever it carries: whoever listens connects, and verifies, again. */
-const MAX_LIFETIME_MS = 60 * 60_000;
+/** No connection lives longer, whatever it carries. Long before that it takes no new request. */
+const MAX_LIFETIME_MS = 12 * 60 * 60_000;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 export interface AttestedFetch {
-  /** As the platform's `fetch`. A refusal surfaces as the error that `judge` or the channel threw. */
+  /**
+   * As the platform's `fetch`, for bodies that are complete. A refusal surfaces as the error that
+   * `judge` or the channel threw, a broken connection as `ConnectionBrokenError`.
+   */
   readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
   /** Opens and judges a first connection, which the first request will use. */
   prepare(): Promise<void>;
@@ -32,7 +34,11 @@ export interface AttestedFetch {
  * @param url - Address of the server; anything but https is refused before anything is opened.
  * @param judge - Called once for each new connection.
  */
-export function attestedFetch(url: string, judge: Judge<unknown>, options: AttestOptions): AttestedFetch {
+export function attestedFetch(
+  url: string,
+  judge: Judge<unknown>,
+  options: AttestOptions & { readonly lanes?: LaneOptions },
+): AttestedFetch {
   const server = new URL(normaliseUrl(url));
   const closing = new AbortController();
   const signal = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
@@ -49,33 +55,43 @@ export function attestedFetch(url: string, judge: Judge<unknown>, options: Attes
     spare = undefined;
     return kept ?? open();
   };
-  const lanes = createLanes(server.origin, (_target, callback) => {
-    take().then(
-      (socket) => callback(null, socket),
-      (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
-    );
-  });
+  const lanes = createLanes(
+    server.origin,
+    (_target, callback) => {
+      take().then(
+        (socket) => callback(null, socket),
+        (error: unknown) => callback(error instanceof Error ? error : new Error(String(error)), null),
+      );
+    },
+    options.lanes,
+  );
 
   return {
     async fetch(target, init = {}) {
-      const { origin } = new URL(target);
+      const { origin, pathname, search } = new URL(target);
       if (origin !== server.origin) {
         throw new RefusedError(
           'channel.origin',
           `${origin} is not the attested server ${server.origin}; nothing was sent`,
         );
       }
-      const dispatcher = lanes.dispatcher[laneOf(init.method ?? 'GET', init.body)];
-      // The two fetches share the standard's types but not their declarations.
-      const request = { ...init, redirect: 'manual', dispatcher } as unknown as UndiciRequestInit;
-      const response = await undiciFetch(target, request).catch((error: unknown) => {
-        throw deliberate(error) ?? error;
+      const method = init.method ?? 'GET';
+      const { body, type } = await completeBody(init.body);
+      const headers = { 'accept-encoding': 'identity', ...type, ...Object.fromEntries(new Headers(init.headers)) };
+      const lane = laneOf(method, body);
+      const response = await exchange((request, handler) => lanes.dispatch(lane, request, handler), {
+        origin,
+        path: `${pathname}${search}`,
+        method,
+        headers,
+        body,
+        signal: init.signal ?? undefined,
       });
       if (REDIRECTS.includes(response.status)) {
         await response.body?.cancel();
         throw new RefusedError('channel.redirect', `${server.host} answered with a redirect, which is not followed`);
       }
-      return response as unknown as Response;
+      return response;
     },
     async prepare() {
       spare ??= keepSpare(await open());
@@ -110,10 +126,14 @@ function keepSpare(socket: TLSSocket): Spare {
   };
 }
 
-/** The deliberate error that `fetch` wrapped into its own, if there is one. */
-function deliberate(error: unknown): VitrineError | undefined {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
-    if (cause instanceof VitrineError) return cause;
-  }
-  return undefined;
+/** A body that can be sent in one piece, and the type that the standard gives it. */
+async function completeBody(body: RequestInit['body']): Promise<{
+  readonly body: string | Uint8Array | null;
+  readonly type: Readonly<Record<string, string>>;
+}> {
+  if (body === undefined || body === null || body instanceof Uint8Array) return { body: body ?? null, type: {} };
+  if (typeof body === 'string') return { body, type: { 'content-type': 'text/plain;charset=UTF-8' } };
+  const given = new Response(body);
+  const type = given.headers.get('content-type');
+  return { body: new Uint8Array(await given.arrayBuffer()), type: type === null ? {} : { 'content-type': type } };
 }

@@ -13,7 +13,9 @@ import { type EvidenceBundle, errorDocumentShape, parseEvidenceBundle, toBase64U
 import type { ExpectedChannel } from '@vitrine/verifier';
 import { cleanText } from '../clean-text.ts';
 import { RefusedError, UnreachableError } from '../errors.ts';
+import type { ProxyFor } from '../net/proxy-environment.ts';
 import { type AttestReply, createReplyReader } from './attest-reply.ts';
+import { nameInterception } from './interception.ts';
 import { openTlsSession, timeLimitError } from './tls-session.ts';
 
 const ATTEST_PATH = '/.well-known/vitrine/attest';
@@ -28,6 +30,8 @@ export interface AttestOptions {
   readonly signal?: AbortSignal;
   /** Source of the nonce; the operating system's by default. */
   readonly random?: (bytes: number) => Uint8Array;
+  /** Which HTTP proxy to go through; none by default. */
+  readonly proxyFor?: ProxyFor;
 }
 
 export interface AttestedSocket<T> {
@@ -50,7 +54,7 @@ export async function openAttestedSocket<T>(
 ): Promise<AttestedSocket<T>> {
   const limit = AbortSignal.timeout(options.timeLimitMs);
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
-  const { socket, identity } = await openTlsSession(url, signal);
+  const { socket, identity, issuedBy } = await openTlsSession(url, signal, options.proxyFor);
   const nonce = toBase64Url((options.random ?? randomBytes)(32));
   const exchange = startExchange(socket, url, nonce, signal);
   try {
@@ -61,7 +65,7 @@ export async function openAttestedSocket<T>(
   } catch (error) {
     socket.on('error', () => {});
     socket.destroy();
-    throw error;
+    throw issuedBy === undefined ? error : nameInterception(error, issuedBy, url.host);
   }
 }
 

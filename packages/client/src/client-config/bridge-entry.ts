@@ -17,6 +17,8 @@ export interface BridgeEntry {
 export interface EntryOptions {
   /** This Node. */
   readonly execPath: string;
+  /** Where the client runs. */
+  readonly platform: NodeJS.Platform;
   /** Folder of the package `@vitrine/client`; that of this module by default. */
   readonly packageDirectory?: string;
   /** Further arguments of the bridge, such as `--policy` and its file. */
@@ -30,21 +32,29 @@ export interface EntryOptions {
  * with the absolute paths of this Node and this package.
  */
 export async function bridgeEntry(url: string, options: EntryOptions): Promise<BridgeEntry> {
-  const directory = options.packageDirectory ?? join(import.meta.dirname, '..', '..');
+  const directory = options.packageDirectory ?? OWN_PACKAGE;
   const extra = options.extra ?? [];
-  const version = await registryVersion(directory);
+  const version = await bridgeVersion(directory);
   const start =
     version === undefined
       ? { command: options.execPath, args: [join(directory, 'bin', 'vitrine-connect.js'), url, ...extra] }
-      : { command: 'npx', args: ['-y', `@vitrine/client@${version}`, url, ...extra] };
+      : npxBridge(version, [url, ...extra], options.platform);
   return options.vitrineHome === undefined ? start : { ...start, env: { VITRINE_HOME: options.vitrineHome } };
 }
 
+/** The bridge of exactly `version`, fetched by npx. On Windows that is a script, which only `cmd` can start. */
+export function npxBridge(version: string, args: readonly string[], platform: NodeJS.Platform): BridgeEntry {
+  const npx = ['-y', `@vitrine/client@${version}`, ...args];
+  return platform === 'win32' ? { command: 'cmd', args: ['/c', 'npx', ...npx] } : { command: 'npx', args: npx };
+}
+
+const OWN_PACKAGE: string = join(import.meta.dirname, '..', '..');
+
 /** The installed version, if npm's own record says that it was fetched from a registry. */
-async function registryVersion(directory: string): Promise<string | undefined> {
+export async function bridgeVersion(packageDirectory: string = OWN_PACKAGE): Promise<string | undefined> {
   const inside = join('node_modules', '@vitrine', 'client');
-  if (!directory.endsWith(`${sep}${inside}`)) return undefined;
-  const root = directory.slice(0, -inside.length);
+  if (!packageDirectory.endsWith(`${sep}${inside}`)) return undefined;
+  const root = packageDirectory.slice(0, -inside.length);
   try {
     const lock: unknown = JSON.parse(await readFile(join(root, 'node_modules', '.package-lock.json'), 'utf8'));
     const { packages } = lock as { readonly packages?: Record<string, { version?: string; resolved?: string }> };

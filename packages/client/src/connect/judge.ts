@@ -5,10 +5,17 @@
  * @module
  */
 import type { EvidenceBundle } from '@vitrine/documents';
-import { type AttestationResult, type ExpectedChannel, requireVerified, verify } from '@vitrine/verifier';
+import {
+  type AttestationResult,
+  type ExpectedChannel,
+  requireVerified,
+  VerificationError,
+  verify,
+} from '@vitrine/verifier';
 import type { Judge } from '../channel/attested-socket.ts';
 import { RefusedError } from '../errors.ts';
-import { requirePinned } from '../pins/pin.ts';
+import { describePinMismatch, requirePinned } from '../pins/pin.ts';
+import type { Pin } from '../pins/pins-document.ts';
 import type { Trust } from './trust.ts';
 
 /** Verifies a bundle for one connection; every verdict is returned. */
@@ -46,7 +53,11 @@ export function requireTrust(
   return async (bundle, channel) => {
     const result = await appraiseLive(trust, bundle, channel, now());
     onResult?.(result);
-    requireVerified(result, { allowSimulated: trust.allowSimulated });
+    try {
+      requireVerified(result, { allowSimulated: trust.allowSimulated });
+    } catch (error) {
+      throw withDifferences(error, trust.pin);
+    }
     if (result.scope !== 'live') {
       throw new RefusedError(
         'policy.scope',
@@ -56,4 +67,13 @@ export function requireTrust(
     if (trust.pin !== undefined) requirePinned(trust.pin, result);
     return result;
   };
+}
+
+/** A pin's measurements are part of the verdict; what differs from them is told beside it. */
+function withDifferences(error: unknown, pin: Pin | undefined): unknown {
+  if (!(error instanceof VerificationError) || pin === undefined) return error;
+  const details = describePinMismatch(pin, error.result);
+  if (details.length === 0) return error;
+  const cause = new RefusedError('pin.changed', 'the server is not the one that you pinned', { details });
+  return new VerificationError(error.message, error.result, { cause });
 }

@@ -16,7 +16,7 @@ import {
   type TrustAnchor,
 } from '@vitrine/verifier';
 import { RefusedError } from '../errors.ts';
-import { pinReferenceValues } from '../pins/pin.ts';
+import { pinReferenceValues, sourceUnchecked } from '../pins/pin.ts';
 import { type Pin, pinPolicy } from '../pins/pins-document.ts';
 import { findPin, pinsFile } from '../pins/pins-store.ts';
 import { simulatorRootFile } from '../pins/vitrine-home.ts';
@@ -63,7 +63,8 @@ export interface TrustOptions {
  * Resolves what is demanded of `url`.
  *
  * @throws UsageError for a bad URL, damaged pins or a missing simulator root; RefusedError (check
- *   `pin.missing`) for a server that is neither pinned nor judged by an explicit policy.
+ *   `pin.missing`) for a server that is neither pinned nor judged by an explicit policy;
+ *   UnreachableError (code `pin.source`) for a pin that this version cannot check.
  */
 export async function resolveTrust(url: string, options: TrustOptions): Promise<Trust> {
   const server = normaliseUrl(url);
@@ -76,6 +77,9 @@ export async function resolveTrust(url: string, options: TrustOptions): Promise<
       `${server} is not pinned, so there is nothing to hold it to; nothing was sent. ` +
         `Look at it and pin it: vitrine add ${server} --client claude-desktop; or give --policy FILE`,
     );
+  }
+  if (pin?.mode === 'source' && options.purpose === 'connect' && options.referenceValues === undefined) {
+    throw sourceUnchecked(pin);
   }
   const chosen = options.policy ?? pin?.policy ?? 'default';
   const allowSimulated =

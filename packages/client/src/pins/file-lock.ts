@@ -1,15 +1,21 @@
 /**
- * A lock between processes: a file beside the one that is guarded, created exclusively. A lock
- * whose owner is dead, or that is older than any honest use, is taken over.
+ * A lock between processes: a file beside the one that is guarded, which appears whole or not at
+ * all. A lock whose owner is dead, or that is older than any honest use, is taken over; by one
+ * process at a time, so that nobody can take away a lock that is newer than the one judged.
  *
  * @module
  */
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { link, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UsageError } from '@vitrine/documents';
 
 /** The lock is held while a small file is read and written. */
 const MAX_AGE_MS = 60_000;
+/** A takeover is two system calls. */
+const MAX_TAKEOVER_MS = 10_000;
 const RETRY_MS = 20;
 
 export interface LockOptions {
@@ -17,23 +23,32 @@ export interface LockOptions {
   readonly waitMs: number;
 }
 
+/** Whether the lock is still held: the machine may have slept while it was. */
+export type StillHeld = () => Promise<boolean>;
+
 /**
  * Runs `action` while holding `lockFile`, whose directory must exist.
  *
  * @throws UsageError with code `lock.held` when another process keeps it.
  */
-export async function withLock<T>(lockFile: string, options: LockOptions, action: () => Promise<T>): Promise<T> {
-  await acquire(lockFile, options.waitMs);
+export async function withLock<T>(
+  lockFile: string,
+  options: LockOptions,
+  action: (stillHeld: StillHeld) => Promise<T>,
+): Promise<T> {
+  const token = `${process.pid} ${hostname()} ${randomBytes(8).toString('hex')}\n`;
+  await acquire(lockFile, token, options.waitMs);
+  const stillHeld = async (): Promise<boolean> => (await read(lockFile)) === token;
   try {
-    return await action();
+    return await action(stillHeld);
   } finally {
-    await rm(lockFile, { force: true });
+    if (await stillHeld()) await rm(lockFile, { force: true });
   }
 }
 
-async function acquire(lockFile: string, waitMs: number): Promise<void> {
+async function acquire(lockFile: string, token: string, waitMs: number): Promise<void> {
   for (let waited = 0; ; waited += RETRY_MS) {
-    if (await create(lockFile)) return;
+    if (await create(lockFile, token)) return;
     if (await removeStale(lockFile)) continue;
     if (waited >= waitMs) {
       throw new UsageError(
@@ -45,10 +60,33 @@ async function acquire(lockFile: string, waitMs: number): Promise<void> {
   }
 }
 
-async function create(lockFile: string): Promise<boolean> {
+/** Linking makes the lock appear with its owner in it: a crash in between leaves no nameless lock. */
+async function create(lockFile: string, token: string): Promise<boolean> {
+  const temporary = join(
+    dirname(lockFile),
+    `.${basename(lockFile)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  );
+  await writeFile(temporary, token, { mode: 0o600, flag: 'wx' });
+  try {
+    await link(temporary, lockFile);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    // File systems without links.
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP' || code === 'ENOSYS') {
+      return createUnlinked(lockFile, token);
+    }
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function createUnlinked(lockFile: string, token: string): Promise<boolean> {
   try {
     const handle = await open(lockFile, 'wx', 0o600);
-    await handle.writeFile(`${process.pid}\n`);
+    await handle.writeFile(token);
     await handle.close();
     return true;
   } catch (error) {
@@ -59,35 +97,41 @@ async function create(lockFile: string): Promise<boolean> {
 
 /** Whether a stale lock was removed, or has gone by itself: then trying again is worth while. */
 async function removeStale(lockFile: string): Promise<boolean> {
-  const owner = await readFile(lockFile, 'utf8').catch(() => undefined);
-  const age = await stat(lockFile).then(
+  const owner = await read(lockFile);
+  const age = await ageOf(lockFile);
+  if (owner === undefined || age === undefined) return true;
+  if (age <= MAX_AGE_MS && !isDead(owner)) return false;
+  const takeover = `${lockFile}.takeover`;
+  if (!(await createUnlinked(takeover, `${process.pid}\n`))) {
+    if (((await ageOf(takeover)) ?? 0) > MAX_TAKEOVER_MS) await rm(takeover, { force: true });
+    return false;
+  }
+  try {
+    // Whoever took over before may have made room for a new owner.
+    if ((await read(lockFile)) === owner) await rm(lockFile, { force: true });
+    return true;
+  } finally {
+    await rm(takeover, { force: true });
+  }
+}
+
+function read(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch(() => undefined);
+}
+
+function ageOf(file: string): Promise<number | undefined> {
+  return stat(file).then(
     (found) => Date.now() - found.mtimeMs,
     () => undefined,
   );
-  if (owner === undefined || age === undefined) return true;
-  if (age <= MAX_AGE_MS && !isDead(owner)) return false;
-  // Two processes may judge the same lock: the rename lets only one of them remove it. Should it
-  // have been replaced in between, the other's lock is put back.
-  const aside = `${lockFile}.${process.pid}`;
-  try {
-    await rename(lockFile, aside);
-  } catch {
-    return true;
-  }
-  const taken = await readFile(aside, 'utf8').catch(() => owner);
-  if (taken !== owner) {
-    await rename(aside, lockFile);
-    return false;
-  }
-  await rm(aside, { force: true });
-  return true;
 }
 
 function isDead(owner: string): boolean {
-  // Just created and not yet written: its owner is alive.
-  if (!/^[1-9][0-9]*\n$/.test(owner)) return false;
+  const [, pid, host] = /^([1-9][0-9]*)(?: (\S+) [0-9a-f]+)?\n$/.exec(owner) ?? [];
+  // Another machine's or container's processes cannot be seen from here: only the age counts.
+  if (pid === undefined || (host !== undefined && host !== hostname())) return false;
   try {
-    process.kill(Number(owner), 0);
+    process.kill(Number(pid), 0);
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';

@@ -6,8 +6,12 @@
  */
 import type { ReferenceValues } from '@vitrine/documents';
 import type { AppraisalPolicy, AttestationResult, PresetName } from '@vitrine/verifier';
-import { RefusedError } from '../errors.ts';
-import type { Pin } from './pins-document.ts';
+import { describeToolChanges, toolChanges } from '../catalogue/describe-change.ts';
+import { compareFacts, rowChanges } from '../diff/compare.ts';
+import { catalogueFacts, type Facts, manifestFacts, registerFacts, stated } from '../diff/facts.ts';
+import { changeLine } from '../diff/lines.ts';
+import { RefusedError, UnreachableError } from '../errors.ts';
+import { type ExactPin, type Pin, samePinned } from './pins-document.ts';
 
 const REQUIRED = ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'] as const;
 const OPTIONAL = ['mrconfigid', 'mrowner', 'mrownerconfig'] as const;
@@ -25,7 +29,7 @@ export interface NewPin {
  *
  * @throws RefusedError when the result has no authenticated claims about code and configuration.
  */
-export function makePin(result: AttestationResult, { policy, simulated, now }: NewPin): Pin {
+export function makePin(result: AttestationResult, { policy, simulated, now }: NewPin): ExactPin {
   const { claims } = result;
   if (claims?.manifest === undefined || claims.manifestDigest === undefined) {
     throw new RefusedError('pin.claims', 'the evidence does not authenticate a manifest, so there is nothing to pin');
@@ -49,14 +53,21 @@ export function makePin(result: AttestationResult, { policy, simulated, now }: N
     registers: { mrtd, rtmr0, rtmr1, rtmr2, rtmr3, ...Object.fromEntries(set.map((name) => [name, register(name)])) },
     manifestDigest: claims.manifestDigest,
     manifestNumber: claims.manifest.number,
+    manifest: claims.manifest,
     policy,
     simulated,
     firstSeen: now.toISOString(),
   };
 }
 
-/** The pin as reference values: the verifier's check `workload.reference` then fails on any change. */
-export function pinReferenceValues(pin: Pin): ReferenceValues {
+/**
+ * The pin as reference values: the verifier's check `workload.reference` then fails on any change.
+ * A pin by source has none: which measurements its source gives is for provenance to say.
+ */
+export function pinReferenceValues(pin: ExactPin): ReferenceValues;
+export function pinReferenceValues(pin: Pin): ReferenceValues | undefined;
+export function pinReferenceValues(pin: Pin): ReferenceValues | undefined {
+  if (pin.mode === 'source') return undefined;
   return {
     type: 'vitrine/reference-values/v1',
     release: `pinned ${pin.firstSeen}`,
@@ -72,53 +83,126 @@ export function pinReferenceValues(pin: Pin): ReferenceValues {
   };
 }
 
+/** The error for a pin by source: this version has no way to know what was built from where. */
+export function sourceUnchecked(pin: Pin & { readonly mode: 'source' }): UnreachableError {
+  return new UnreachableError(
+    'pin.source',
+    `your pin accepts what is built from ${pin.source.repository} at number ${pin.minNumber} or later, and this version ` +
+      'cannot check where code comes from; nothing was sent. Pin the exact code instead: vitrine add <url>',
+  );
+}
+
 /**
  * Holds a result against a pin, whatever the policy waives.
  *
- * @throws RefusedError naming what differs.
+ * @throws RefusedError naming what differs, with every difference in `details`; UnreachableError
+ *   (code `pin.source`) for a pin by source, which nothing satisfies yet.
  */
 export function requirePinned(pin: Pin, result: AttestationResult): void {
+  if (pin.mode === 'source') throw sourceUnchecked(pin);
+  const refuse = (check: string, message: string): RefusedError =>
+    new RefusedError(check, message, { details: describePinMismatch(pin, result) });
   const { claims } = result;
   const number = claims?.manifest?.number;
   if (claims === undefined || number === undefined) {
-    throw new RefusedError('pin.claims', 'the evidence does not authenticate a manifest to hold against your pin');
+    throw refuse('pin.claims', 'the evidence does not authenticate a manifest to hold against your pin');
   }
   if (number < pin.manifestNumber) {
-    throw new RefusedError(
+    throw refuse(
       'pin.manifest-number',
       `the server went back to manifest number ${number}; you have seen number ${pin.manifestNumber}`,
     );
   }
   if (claims.technology !== pin.technology || claims.manifestDigest !== pin.manifestDigest) {
-    throw new RefusedError('pin.manifest', `expected manifest ${pin.manifestDigest}, found ${claims.manifestDigest}`);
+    throw refuse('pin.manifest', `expected manifest ${pin.manifestDigest}, found ${claims.manifestDigest}`);
   }
   for (const name of [...REQUIRED, ...OPTIONAL]) {
     const actual = claims.registers[name];
     const expected = pin.registers[name] ?? '0'.repeat(96);
     if (actual !== expected) {
-      throw new RefusedError('pin.registers', `register ${name}: expected ${expected}, found ${actual ?? 'nothing'}`);
+      throw refuse('pin.registers', `register ${name}: expected ${expected}, found ${actual ?? 'nothing'}`);
     }
   }
 }
 
-/** What changes from one pin to another, one line each; empty when they admit the same. */
-export function describePinChange(before: Pin, after: Pin): readonly string[] {
-  const shown = (value: unknown): string => (value === undefined ? 'absent' : `${value}`);
-  const rows: readonly (readonly [string, unknown, unknown])[] = [
-    ['technology', before.technology, after.technology],
-    ['manifest digest', before.manifestDigest, after.manifestDigest],
-    ['manifest number', before.manifestNumber, after.manifestNumber],
-    ...[...REQUIRED, ...OPTIONAL].map(
-      (name) => [`register ${name}`, before.registers[name], after.registers[name]] as const,
-    ),
-    ['policy', policyName(before), policyName(after)],
-    ['simulated', before.simulated, after.simulated],
-  ];
-  return rows
-    .filter(([, old, next]) => old !== next)
-    .map(([name, old, next]) => `${name}: ${shown(old)} -> ${shown(next)}`);
+/** What a pin states, for comparing. */
+export function pinFacts(pin: Pin): Facts {
+  const tools = pin.catalogue === undefined ? {} : { tools: catalogueFacts(pin.catalogue) };
+  if (pin.mode === 'source') {
+    const { repository, builder } = pin.source;
+    const source = { repository, ...(builder === undefined ? {} : { builder }), 'lowest number': `${pin.minNumber}` };
+    return { source, ...tools };
+  }
+  return {
+    ...(pin.manifest === undefined ? {} : manifestFacts(pin.manifest)),
+    ...stated('registers', registerFacts(pin.technology, pin.registers)),
+    digest: { 'manifest digest': pin.manifestDigest },
+    ...tools,
+  };
 }
 
-function policyName({ policy }: Pin): string {
-  return typeof policy === 'string' ? policy : JSON.stringify(policy);
+/** What authenticated claims state, for comparing; nothing where there are none. */
+function claimsFacts({ claims }: AttestationResult): Facts {
+  if (claims === undefined) return {};
+  return {
+    ...(claims.manifest === undefined ? {} : manifestFacts(claims.manifest)),
+    ...stated('registers', registerFacts(claims.technology, claims.registers)),
+    ...(claims.manifestDigest === undefined ? {} : { digest: { 'manifest digest': claims.manifestDigest } }),
+  };
+}
+
+/**
+ * How a server differs from its pin, one clean line each; empty when it does not, or when nothing is
+ * authenticated that could be compared. The tools are compared when they are listed, not here.
+ */
+export function describePinMismatch(pin: Pin, result: AttestationResult): readonly string[] {
+  if (pin.mode === 'source') return [];
+  const { sections } = compareFacts(pinFacts(pin), claimsFacts(result));
+  const lines = sections.flatMap(({ group, changes }) => changes.map((row) => `${group}: ${changeLine(row)}`));
+  if (lines.length === 0) return [];
+  const old = pin.manifest === undefined ? ['what changed in the manifest is not known: the pin does not keep it'] : [];
+  const again =
+    result.claims?.manifest?.number === pin.manifestNumber && result.claims.manifestDigest !== pin.manifestDigest
+      ? ['the manifest changed without a new number']
+      : [];
+  return [...lines, ...old, ...again];
+}
+
+/** What changes from one pin to another, one clean line each; empty when they admit the same. */
+export function describePinChange(before: Pin, after: Pin): readonly string[] {
+  const { sections } = compareFacts(pinFacts(before), pinFacts(after));
+  const differing = sections.filter(({ section }) => section !== 'tools');
+  return [
+    ...rowChanges(pinRows(before), pinRows(after)).map(changeLine),
+    ...differing.flatMap(({ group, changes }) => changes.map((row) => `${group}: ${changeLine(row)}`)),
+    ...differing
+      .filter(
+        ({ status, section }) => status === 'not-comparable' && section !== 'digest' && before.mode === after.mode,
+      )
+      .map(
+        ({ group, section, statedBy }) =>
+          `${group}: ${section} is stated only by the ${statedBy === 'after' ? 'new' : 'old'} pin`,
+      ),
+    ...toolLines(before, after),
+  ];
+}
+
+function pinRows(pin: Pin): Readonly<Record<string, string>> {
+  return {
+    mode: pin.mode,
+    'highest manifest number': `${pin.manifestNumber}`,
+    policy: typeof pin.policy === 'string' ? pin.policy : JSON.stringify(pin.policy),
+    simulated: `${pin.simulated}`,
+  };
+}
+
+function toolLines(before: Pin, after: Pin): readonly string[] {
+  if (before.catalogue === undefined) return [];
+  if (after.catalogue !== undefined) {
+    return describeToolChanges(toolChanges(before.catalogue, after.catalogue)).map((line) => `tools: ${line}`);
+  }
+  // Storing the new pin keeps the catalogue in that case.
+  return samePinned(before, after)
+    ? []
+    : ['tools: the pinned catalogue is forgotten; what the server lists next is pinned'];
 }

@@ -2,57 +2,40 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AttestationResult } from '@vitrine/verifier';
 import { presets } from '@vitrine/verifier';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
-import { RefusedError } from '../errors.ts';
-import { MANIFEST } from '../testing/evidence.ts';
+import { readListedPage } from '../catalogue/canonical.ts';
+import { type PinnedCatalogue, pinCatalogue } from '../catalogue/pinned-catalogue.ts';
+import { resolveTrust } from '../connect/trust.ts';
+import { describeRefusal, RefusedError } from '../errors.ts';
+import { exactPin, NOW, REGISTERS, SOURCE_PIN, verifiedResult, ZEROS } from '../testing/pin-fixtures.ts';
 import { atomicWrite } from './atomic-write.ts';
 import { withLock } from './file-lock.ts';
-import { describePinChange, makePin, pinReferenceValues, requirePinned } from './pin.ts';
-import type { Pin } from './pins-document.ts';
-import { findPin, pinsFile, readPins, writePin } from './pins-store.ts';
+import { describePinChange, describePinMismatch, makePin, pinReferenceValues, requirePinned } from './pin.ts';
+import type { ExactPin, Pin } from './pins-document.ts';
+import {
+  findPin,
+  pinsFile,
+  raiseManifestNumber,
+  readPins,
+  recordCatalogue,
+  removePin,
+  writePin,
+} from './pins-store.ts';
 import { vitrineHome } from './vitrine-home.ts';
 
 const URL_A = 'https://bank.example/mcp';
 const URL_B = 'https://localhost:8443/mcp';
-const NOW = new Date('2026-01-31T12:00:00.000Z');
-const registers = {
-  mrtd: '11'.repeat(48),
-  rtmr0: '22'.repeat(48),
-  rtmr1: '33'.repeat(48),
-  rtmr2: '44'.repeat(48),
-  rtmr3: '55'.repeat(48),
-};
-const zeros = { mrconfigid: '00'.repeat(48), mrowner: '00'.repeat(48), mrownerconfig: '00'.repeat(48) };
+const registers = REGISTERS;
+const zeros = ZEROS;
+const result = verifiedResult;
+const pin: ExactPin = exactPin();
 
-function result(
-  changes: { registers?: Record<string, string>; number?: number; digest?: string } = {},
-): AttestationResult {
-  return {
-    type: 'vitrine/attestation-result/v1',
-    verdict: 'verified',
-    decidedBy: null,
-    scope: 'live',
-    checks: [],
-    claims: {
-      technology: 'tdx',
-      anchor: 'intel-sgx-root',
-      platform: {},
-      registers: { ...registers, ...zeros, ...changes.registers },
-      reportData: '',
-      manifest: { ...MANIFEST, number: changes.number ?? 3 },
-      manifestDigest: changes.digest ?? 'aa'.repeat(48),
-    },
-    unverified: {},
-    limits: [],
-    digests: { evidence: '', policy: '', endorsements: null, referenceValues: null, eventLog: null },
-    time: NOW.toISOString(),
-  };
+const CATALOGUE = catalogueOf({ name: 'echo', description: 'Says it again' });
+function catalogueOf(...tools: { name: string; description: string }[]): PinnedCatalogue {
+  return pinCatalogue(readListedPage({ tools }).tools);
 }
-
-const pin: Pin = makePin(result(), { policy: 'default', simulated: false, now: NOW });
 
 let home = '';
 let file = '';
@@ -106,6 +89,20 @@ describe('pins.json', () => {
     'an unknown policy name': edit((one) => ({ ...one, policy: 'lax' })),
     'a policy with a missing field': edit((one) => ({ ...one, policy: { ...presets.default, tdx: {} } })),
     'a text in place of true': edit((one) => ({ ...one, simulated: 'false' })),
+    'a manifest that is not the one of the digest': edit((one) => ({ ...one, manifestDigest: 'aa'.repeat(48) })),
+    'another number than the manifest has': edit((one) => ({ ...one, manifestNumber: 2 })),
+    'a catalogue whose digest is another': edit((one) => ({
+      ...one,
+      catalogue: { ...CATALOGUE, digest: '00'.repeat(32) },
+    })),
+    'a tool that is not the one of its digest': JSON.stringify({
+      type: 'vitrine/pins/v1',
+      pins: { [URL_A]: { ...pin, catalogue: CATALOGUE } },
+    }).replace('Says it again', 'Says it to me'),
+    'a source that is no https URL': JSON.stringify({
+      type: 'vitrine/pins/v1',
+      pins: { [URL_A]: { ...SOURCE_PIN, source: { repository: 'git://code.example/x' } } },
+    }),
     'a plain HTTP server': good.replace(URL_A, 'http://bank.example/mcp'),
   };
   for (const [name, text] of Object.entries(damaged)) {
@@ -134,7 +131,7 @@ describe('a pin', () => {
     expect(() => requirePinned(pin, result({ digest: 'bb'.repeat(48) }))).toThrow(
       expect.objectContaining({ check: 'pin.manifest' }),
     );
-    expect(() => requirePinned(pin, result({ number: 2 }))).toThrow(
+    expect(() => requirePinned(pin, result({ manifest: { number: 2 } }))).toThrow(
       expect.objectContaining({ check: 'pin.manifest-number' }),
     );
   });
@@ -148,7 +145,7 @@ describe('a pin', () => {
 
   test('gives reference values without the registers that have to be zero', () => {
     expect(pinReferenceValues(pin).entries).toEqual([
-      { technology: 'tdx', shape: 'pinned', registers, computedBy: 'your pin', manifestDigest: 'aa'.repeat(48) },
+      { technology: 'tdx', shape: 'pinned', registers, computedBy: 'your pin', manifestDigest: pin.manifestDigest },
     ]);
     const owned = makePin(result({ registers: { mrowner: '77'.repeat(48) } }), {
       policy: 'default',
@@ -160,12 +157,152 @@ describe('a pin', () => {
 
   test('shows what changes', () => {
     expect(describePinChange(pin, pin)).toEqual([]);
-    const next = makePin(result({ number: 4 }), { policy: 'strict', simulated: true, now: NOW });
+    const next = makePin(result({ manifest: { number: 4, name: 'other' } }), {
+      policy: 'strict',
+      simulated: true,
+      now: NOW,
+    });
     expect(describePinChange(pin, next)).toEqual([
-      'manifest number: 3 -> 4',
+      'highest manifest number: 3 -> 4',
       'policy: default -> strict',
       'simulated: false -> true',
+      `configuration: manifest digest: ${pin.manifestDigest.slice(0, 16)}… -> ${next.manifestDigest.slice(0, 16)}…`,
+      'configuration: manifest number: 3 -> 4',
+      'configuration: manifest name: "test" -> "other"',
     ]);
+  });
+});
+
+describe('what is remembered', () => {
+  promise('P2', 'the highest number never falls, not even when a server is pinned again', async () => {
+    await writePin(file, URL_A, pin);
+    const back = exactPin({ manifest: { number: 2 } });
+    await expect(writePin(file, URL_A, back)).rejects.toMatchObject({
+      check: 'pin.manifest-number',
+      message: expect.stringContaining(`vitrine pins rm ${URL_A}`),
+    });
+    expect(await findPin(file, URL_A)).toEqual(pin);
+    expect(await removePin(file, URL_A)).toEqual(pin);
+    await writePin(file, URL_A, back);
+    expect(await removePin(file, 'https://other.example/')).toBeUndefined();
+    expect(await findPin(file, URL_A)).toEqual(back);
+  });
+
+  promise('P2', 'a higher number is remembered for a pin by source, and only for that', async () => {
+    await writePin(file, URL_A, SOURCE_PIN);
+    await writePin(file, URL_B, pin);
+    for (const seen of [5, 4]) {
+      await raiseManifestNumber(file, URL_A, seen);
+      await raiseManifestNumber(file, URL_B, seen);
+    }
+    expect(await findPin(file, URL_A)).toEqual({ ...SOURCE_PIN, manifestNumber: 5 });
+    expect(await findPin(file, URL_B)).toEqual(pin);
+    await raiseManifestNumber(file, 'https://other.example/', 5);
+    expect(Object.keys((await readPins(file)).pins)).toHaveLength(2);
+  });
+
+  promise('P3', 'the first catalogue stays, whoever lists another', async () => {
+    await writePin(file, URL_A, pin);
+    await recordCatalogue(file, URL_A, pin, CATALOGUE);
+    await recordCatalogue(file, URL_A, pin, CATALOGUE);
+    const other = catalogueOf({ name: 'echo', description: 'Says it to me' });
+    await expect(recordCatalogue(file, URL_A, pin, other)).rejects.toMatchObject({ check: 'pin.catalogue' });
+    expect(await findPin(file, URL_A)).toEqual({ ...pin, catalogue: CATALOGUE });
+    // Pinned again unchanged, it stays; with other code, another one may come.
+    await writePin(file, URL_A, pin);
+    expect((await findPin(file, URL_A))?.catalogue).toEqual(CATALOGUE);
+    const next = exactPin({ manifest: { number: 4 } });
+    expect(describePinChange({ ...pin, catalogue: CATALOGUE }, next).at(-1)).toMatch(/catalogue is forgotten/);
+    await writePin(file, URL_A, next);
+    expect((await findPin(file, URL_A))?.catalogue).toBeUndefined();
+    await expect(recordCatalogue(file, URL_A, pin, CATALOGUE)).rejects.toMatchObject({ check: 'pin.catalogue' });
+    await expect(recordCatalogue(file, URL_B, pin, CATALOGUE)).rejects.toMatchObject({ check: 'pin.catalogue' });
+  });
+
+  test('a tool may have any name', async () => {
+    const odd = catalogueOf({ name: '__proto__', description: 'x' }, { name: '', description: 'y' });
+    await writePin(file, URL_A, { ...pin, catalogue: odd });
+    const read = await findPin(file, URL_A);
+    expect(read?.catalogue?.digest).toBe(odd.digest);
+    expect(Object.keys(read?.catalogue?.tools ?? {})).toEqual(['__proto__', '']);
+  });
+
+  test('a catalogue that is too large is kept by its digests', () => {
+    const large = catalogueOf({ name: 'a', description: 'x'.repeat(1 << 20) }, { name: 'b', description: '' });
+    expect(JSON.stringify(large).length).toBeLessThan(1_000);
+  });
+
+  test('a pin of an earlier version has no manifest and is still good', async () => {
+    const { manifest: _, ...earlier } = pin;
+    await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: earlier } }));
+    const read = (await findPin(file, URL_A)) as ExactPin;
+    expect(read).toEqual(earlier);
+    expect(() => requirePinned(read, result())).not.toThrow();
+    expect(describePinMismatch(read, result({ manifest: { name: 'other' } })).at(-2)).toMatch(/does not keep it/);
+    expect(describePinChange(read, pin)).toContain('packages: packages is stated only by the new pin');
+  });
+});
+
+describe('a pin by source', () => {
+  promise('P2', 'never accepts: it could not be checked', () => {
+    for (const found of [result(), result({ manifest: { number: 9 } })]) {
+      let error: unknown;
+      try {
+        requirePinned(SOURCE_PIN, found);
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(describeRefusal(error)).toMatchObject({ check: 'pin.source', verdict: 'undetermined', exitCode: 3 });
+    }
+    expect(pinReferenceValues(SOURCE_PIN)).toBeUndefined();
+  });
+
+  promise('P2', 'lets nothing be opened', async () => {
+    await writePin(file, URL_A, SOURCE_PIN);
+    for (const policy of [{}, { policy: 'default' as const }]) {
+      const trust = resolveTrust(URL_A, { home, purpose: 'connect', ...policy });
+      await expect(trust).rejects.toMatchObject({ code: 'pin.source' });
+    }
+    const look = await resolveTrust(URL_A, { home, purpose: 'look' });
+    expect(look.referenceValues).toBeUndefined();
+  });
+});
+
+describe('a refused change', () => {
+  const server = {
+    source: { kind: 'command', command: 'test-server' },
+    args: ['--verbose'],
+    environment: { MODE: 'a\u202eb' },
+    transport: 'stdio',
+  } as const;
+
+  promise('P7', 'says what changed, line by line, in clean text', () => {
+    const found = result({ manifest: { server }, registers: { rtmr3: 'ff'.repeat(48) } });
+    let error: unknown;
+    try {
+      requirePinned(pin, found);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(describeRefusal(error)?.details).toEqual([
+      'image: register rtmr3: 5555555555555555… -> ffffffffffffffff…',
+      `configuration: manifest digest: ${pin.manifestDigest.slice(0, 16)}… -> ${found.claims?.manifestDigest?.slice(0, 16)}…`,
+      'configuration: args: [] -> ["--verbose"]',
+      'configuration: environment.MODE: absent -> "a\ufffdb"',
+      'the manifest changed without a new number',
+    ]);
+    expect((error as Error).message).not.toContain('\n');
+  });
+
+  test('has nothing to tell where nothing differs or nothing is authenticated', () => {
+    expect(describePinMismatch(pin, result())).toEqual([]);
+    const { claims: _, ...unauthenticated } = result();
+    expect(describePinMismatch(pin, unauthenticated)).toEqual([]);
+  });
+
+  test('does not shorten two digests to the same text', () => {
+    const found = result({ registers: { rtmr3: `${'55'.repeat(47)}56` } });
+    expect(describePinMismatch(pin, found)[0]).toContain(`${'55'.repeat(47)}56`);
   });
 });
 
@@ -182,7 +319,7 @@ describe('the lock', () => {
   test('of a dead process is taken over', async () => {
     const { pid } = spawnSync(process.execPath, ['-e', '0']);
     await writeFile(lock(), `${pid}\n`);
-    expect(await withLock(lock(), wait, async () => readFile(lock(), 'utf8'))).toBe(`${process.pid}\n`);
+    expect(await withLock(lock(), wait, async () => readFile(lock(), 'utf8'))).toMatch(new RegExp(`^${process.pid} `));
     expect(await readdir(home)).toEqual([]);
   });
 

@@ -38,7 +38,7 @@ export async function hollowBundle(): Promise<string> {
       manifestDigest: await manifestDigest(MANIFEST),
       manifestNumber: MANIFEST.number,
       tlsSpki: '0'.repeat(64),
-      sandbox: 'none',
+      sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
       nonce: 'A'.repeat(43),
     },
   });
@@ -67,7 +67,7 @@ export async function simulatedEnclave(): Promise<SimulatedEnclave> {
       source: simulator.launch(await manifestDigest(manifest)),
       manifest,
       tlsSpki: identity.spkiSha256,
-      sandbox: 'none',
+      sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
       randomBytes,
     });
   return {

@@ -49,7 +49,7 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   ],
   'an unknown field far from any': [
     'server: npm:a@1\nzzz: 1\n',
-    'vitrine.yaml:2:1: zzz: unknown field "zzz"; allowed: name, number, server, listen, sandbox',
+    'vitrine.yaml:2:1: zzz: unknown field "zzz"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs',
   ],
   'an unknown field inside': [
     'server:\n  source: npm:a@1\n  arg: [x]\n',
@@ -59,11 +59,11 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   'a server without source': ['server:\n  bin: a\n', 'vitrine.yaml:2:3: server: missing field "source"'],
   'a command together with a source': [
     'server:\n  source: npm:a@1\n  command: [x]\n',
-    'vitrine.yaml:3:3: server.command: unknown field "command"; allowed: source, bin, entry, args, environment',
+    'vitrine.yaml:3:3: server.command: unknown field "command"; allowed: source, bin, entry, args, environment, transport, port',
   ],
   'arguments beside a command': [
     'server:\n  command: [x]\n  args: [y]\n',
-    'vitrine.yaml:3:3: server.args: unknown field "args"; allowed: command, environment',
+    'vitrine.yaml:3:3: server.args: unknown field "args"; allowed: command, environment, transport, port',
   ],
   'an empty command': [
     'server:\n  command: []\n',
@@ -99,7 +99,7 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   ],
   'an unknown sandbox': [
     'server: npm:a@1\nsandbox: non\n',
-    'vitrine.yaml:2:10: sandbox: expected "none", found "non"; did you mean "none"?',
+    'vitrine.yaml:2:10: sandbox: expected one of "none", "bwrap", found "non"; did you mean "none"?',
   ],
   'a bad name': [
     'server: npm:a@1\nname: "a b"\n',
@@ -107,11 +107,11 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   ],
   'an empty value': [
     'server:\n',
-    'vitrine.yaml:1:8: server: expected npm:<package>@<version, range or tag>, or path:<directory>, found null',
+    'vitrine.yaml:1:8: server: expected npm:<package>@<version, range or tag>, path:<directory>, module:<file or directory>, or oci:<image layout>, found null',
   ],
   'several mistakes': [
     'server: npm:a@1\nnumber: x\nsandbox: x\n',
-    'vitrine.yaml:2:9: number: expected a whole number of at least 1, found "x"\nvitrine.yaml:3:10: sandbox: expected "none", found "x"',
+    'vitrine.yaml:2:9: number: expected a whole number of at least 1, found "x"\nvitrine.yaml:3:10: sandbox: expected one of "none", "bwrap", found "x"',
   ],
   'a list at the top': ['- a\n', 'vitrine.yaml:1:1: expected an object, found a list'],
   'an empty file': ['', 'vitrine.yaml:1:1: the file is empty'],
@@ -125,7 +125,7 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   'an alias alone': ['server: *a\n', 'vitrine.yaml:1:9: an alias (*); write the value out'],
   'a merge key': [
     'server: npm:a@1\n<<: {name: a}\n',
-    'vitrine.yaml:2:1: <<: unknown field "<<"; allowed: name, number, server, listen, sandbox',
+    'vitrine.yaml:2:1: <<: unknown field "<<"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs',
   ],
   'a tag of its own': ['server: !secret x\n', 'vitrine.yaml:1:9: Unresolved tag: !secret'],
   'a binary tag': ['server: !!binary aGk=\n', 'vitrine.yaml:1:9: Unresolved tag: tag:yaml.org,2002:binary'],

@@ -9,8 +9,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { showPath, UsageError } from '@vitrine/documents';
-import { type Configuration, configurationShape } from './configuration.ts';
-import { readYaml } from './yaml-file.ts';
+import { parseServerSpec } from '../source/server-spec.ts';
+import { type Configuration, configurationShape, serverChoice } from './configuration.ts';
+import { checkAuth, checkTransport, egressRule } from './operator-terms.ts';
+import { checkPublicValues } from './public-values.ts';
+import { readYaml, type YamlFile } from './yaml-file.ts';
 
 /** The name that is looked for in the current directory. */
 export const CONFIGURATION_NAME = 'vitrine.yaml';
@@ -18,15 +21,15 @@ export const CONFIGURATION_NAME = 'vitrine.yaml';
 /**
  * Reads the file.
  *
- * @throws UsageError (`config.unreadable`, `config.syntax`, `config.shape`); errors begin with
- *   `file:line:column` and say what is allowed.
+ * @throws UsageError (`config.unreadable`, `config.syntax`, `config.shape`, `source.spec`, `config.secret`,
+ *   `config.environment`, `config.transport`, `config.egress`, `config.auth`); errors about the content begin with `file:line:column` and say what is allowed.
  */
 export async function readConfiguration(file: string): Promise<Configuration> {
   let content: string;
   try {
     content = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
   } catch (cause) {
-    const why = cause instanceof TypeError ? 'it is not UTF-8 text' : (cause as Error).message;
+    const why = cause instanceof TypeError ? 'it is not UTF-8 text' : reasonOf(cause as NodeJS.ErrnoException);
     throw new UsageError('config.unreadable', `cannot read ${file}: ${why}`, { cause });
   }
   return parseConfiguration(content, file);
@@ -36,7 +39,10 @@ export async function readConfiguration(file: string): Promise<Configuration> {
 export function parseConfiguration(content: string, name: string): Configuration {
   const yaml = readYaml(content, name);
   const parsed = configurationShape.parse(yaml.value);
-  if (parsed.ok) return parsed.value;
+  if (parsed.ok) {
+    checkMeaning(parsed.value, yaml, name);
+    return parsed.value;
+  }
   const lines = parsed.issues.map((issue) => {
     // Of an unknown field the name is wrong, of any other issue the value.
     const of = /^(?:unknown field|the name) /.test(issue.message) ? 'key' : 'value';
@@ -44,4 +50,38 @@ export function parseConfiguration(content: string, name: string): Configuration
     return `${name}:${yaml.position(issue.path, of)}: ${place}${issue.message}`;
   });
   throw new UsageError('config.shape', lines.join('\n'));
+}
+
+/** What a shape does not say: that the source can be read, and that nothing in it is secret or loads other code. */
+function checkMeaning({ server, egress, auth }: Configuration, yaml: YamlFile, name: string): void {
+  const { source, args, command, environment, transport, httpPort } = serverChoice(server);
+  const at = (path: readonly (string | number)[], check: () => void): void => {
+    try {
+      check();
+    } catch (cause) {
+      if (!(cause instanceof UsageError)) throw cause;
+      const message = `${name}:${yaml.position(path, 'value')}: ${cause.message}`;
+      throw new UsageError(cause.code, message, { cause });
+    }
+  };
+  if (source !== undefined) {
+    at(typeof server === 'string' ? ['server'] : ['server', 'source'], () => parseServerSpec(source));
+  }
+  for (const [variable, value] of Object.entries(environment ?? {})) {
+    at(['server', 'environment', variable], () => checkPublicValues([], { [variable]: value }));
+  }
+  const ofTransport = transport === undefined ? 'port' : 'transport';
+  if (transport !== undefined || httpPort !== undefined) {
+    at(['server', ofTransport], () => checkTransport(transport, httpPort));
+  }
+  for (const [index, rule] of (egress ?? []).entries()) at(['egress', index], () => egressRule(rule));
+  if (auth !== undefined) at(['auth'], () => checkAuth(auth));
+  if (args !== undefined) at(['server', 'args'], () => checkPublicValues(args, {}));
+  if (command !== undefined) at(['server', 'command'], () => checkPublicValues(command.slice(1), {}));
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'no such file';
+  if (code === 'EISDIR') return 'it is a folder';
+  return code === 'EACCES' ? 'permission denied' : message;
 }

@@ -7,9 +7,12 @@
  * @module
  */
 import {
+  authShape,
+  hex,
   type Infer,
   integer,
   type JsonValue,
+  limitsShape,
   list,
   mapOf,
   object,
@@ -20,9 +23,18 @@ import {
   text,
 } from '@vitrine/documents';
 
-const sourceText = text('npm:<package>@<version, range or tag>, or path:<directory>');
+const sourceText = text(
+  'npm:<package>@<version, range or tag>, path:<directory>, module:<file or directory>, or oci:<image layout>',
+);
 const environment = mapOf(/^[A-Za-z_][A-Za-z0-9_]*$/, text('text (put numbers, yes and no in quotes)'));
 const argument = text('text (put numbers in quotes)');
+
+const transport = {
+  /** `http`: the server listens with Streamable HTTP on 127.0.0.1, path /mcp, instead of speaking over stdio. */
+  transport: optional(oneOf('stdio', 'http')),
+  /** Where it listens then. */
+  port: optional(port(1, 'a port of the server’s own loopback interface')),
+} as const;
 
 const fromSource = object({
   source: sourceText,
@@ -32,12 +44,14 @@ const fromSource = object({
   entry: optional(text('a path relative to the directory')),
   args: optional(list(argument)),
   environment: optional(environment),
+  ...transport,
 });
 
 const fromCommand = object({
   /** Command and arguments. What it runs is not measured. */
   command: list(argument),
   environment: optional(environment),
+  ...transport,
 });
 
 type ServerFromSource = Infer<typeof fromSource>;
@@ -53,6 +67,31 @@ const server: Shape<ServerConfiguration> = {
   },
 };
 
+const egressText = text('<host>:<port>, with an exact host name or *. before one', /^[a-z0-9.*-]+:[0-9]{1,5}$/);
+const catalogueText = text('"dynamic", or "pinned <SHA-256 of the tools>"', /^(?:dynamic|pinned [0-9a-f]{64})$/);
+
+const bearer = object({
+  kind: oneOf('bearer'),
+  /** SHA-256 of each token, by the name of who has it. */
+  tokens: optional(mapOf(/^[A-Za-z0-9._-]{1,64}$/, hex(32), 1)),
+  /** In its place a file of tokens, which are digested at every start: on each line a name, a blank, and the token. */
+  tokenFile: optional(text('a path relative to this file')),
+});
+
+type Bearer = Infer<typeof bearer>;
+type ManifestAuth = Infer<typeof authShape>;
+/** Who may call, as people write it. */
+export type ConfiguredAuth = Exclude<ManifestAuth, { readonly kind: 'bearer' }> | Bearer;
+
+/** `none` as a word, or one of the manifest's forms, of which `bearer` has one more. */
+const auth: Shape<'none' | ConfiguredAuth> = {
+  schema: { anyOf: [{ const: 'none' }, bearer.schema, authShape.schema] as readonly JsonValue[] },
+  parse: (value, path = []): ParseResult<'none' | ConfiguredAuth> => {
+    if (typeof value !== 'object' || value === null) return oneOf('none').parse(value, path);
+    return 'kind' in value && value.kind === 'bearer' ? bearer.parse(value, path) : authShape.parse(value, path);
+  },
+};
+
 const shape = object({
   /** Shown to users; by default made from the server's own name. */
   name: optional(text('a name of letters, digits, "." "_" and "-"', /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
@@ -63,14 +102,28 @@ const shape = object({
   listen: optional(
     object({
       host: optional(text('a host name or address', /^[A-Za-z0-9.:_-]{1,253}$/)),
-      port: optional(port()),
+      port: optional(port(0, '0 takes any free port')),
       /** Further names by which clients may address the server: `host` or `host:port`. */
       publicHosts: optional(
         list(text('host or host:port', /^[a-z0-9.-]+(?::[0-9]{1,5})?$|^\[[0-9a-f:]+\](?::[0-9]{1,5})?$/)),
       ),
     }),
   ),
-  sandbox: optional(oneOf('none')),
+  /** The least sandbox that must be obtained. The best that this machine gives is used either way. */
+  sandbox: optional(oneOf('none', 'bwrap')),
+  /** Where the server may connect to; nothing else is reached from the sandbox. */
+  egress: optional(list(egressText)),
+  /** `shared`: one server for all callers. */
+  isolation: optional(oneOf('shared')),
+  /** The server's files: in memory and gone with it, or encrypted on the disk. */
+  data: optional(oneOf('ephemeral', 'encrypted')),
+  auth: optional(auth),
+  /** Whether the tools are fixed. Others are then neither listed nor callable. */
+  catalogue: optional(catalogueText),
+  limits: optional(limitsShape),
+  /** `attested`: only clients with evidence of their own are served. */
+  clients: optional(oneOf('attested')),
+  logs: optional(object({ child: oneOf('drop', 'operator') })),
 });
 
 export type Configuration = Infer<typeof shape>;
@@ -84,16 +137,21 @@ export interface ServerChoice {
   readonly args?: readonly string[];
   readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly transport?: 'stdio' | 'http';
+  /** Where a server with transport `http` listens. */
+  readonly httpPort?: number;
 }
 
 export function serverChoice(configured: ServerConfiguration): ServerChoice {
-  return typeof configured === 'string' ? { source: configured } : configured;
+  if (typeof configured === 'string') return { source: configured };
+  const { port: httpPort, ...rest } = configured;
+  return { ...rest, ...(httpPort === undefined ? {} : { httpPort }) };
 }
 
-function port(): Shape<number> {
-  const whole = integer(0);
+function port(minimum: 0 | 1, description: string): Shape<number> {
+  const whole = integer(minimum);
   return {
-    schema: { type: 'integer', minimum: 0, maximum: 65535, description: '0 takes any free port' },
+    schema: { type: 'integer', minimum, maximum: 65535, description },
     parse: (value, path = []) => {
       const parsed = whole.parse(value, path);
       return parsed.ok && parsed.value <= 65535
@@ -101,7 +159,10 @@ function port(): Shape<number> {
         : {
             ok: false,
             issues: [
-              { path, message: `expected a port from 0 (any free one) to 65535, found ${JSON.stringify(value)}` },
+              {
+                path,
+                message: `expected a port from ${minimum === 0 ? '0 (any free one)' : '1'} to 65535, found ${JSON.stringify(value)}`,
+              },
             ],
           };
     },

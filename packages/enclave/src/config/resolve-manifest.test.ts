@@ -42,7 +42,7 @@ const PROJECT = {
 
 promise('P3', 'a path server runs from a private copy, whose digest is in the manifest', async () => {
   const at = await place(PROJECT);
-  const { manifest, launch } = await at.run({ source: 'path:server', args: ['a'] });
+  const { manifest, template } = await at.run({ source: 'path:server', args: ['a'] });
   expect(manifestShape.parse(manifest)).toMatchObject({ ok: true });
   expect(manifest.name).toBe('server');
   const tree = manifest.server.source.kind === 'path' ? manifest.server.source.tree : '';
@@ -51,11 +51,14 @@ promise('P3', 'a path server runs from a private copy, whose digest is in the ma
     tree: expect.stringMatching(/^[0-9a-f]{96}$/),
     entry: 'main.js',
   });
-  expect(launch.cwd).toBe(path.join(at.state, 'copies', tree.slice(0, 32), 'tree'));
-  expect(launch).toMatchObject({ command: process.execPath, args: [path.join(launch.cwd, 'main.js'), 'a'] });
+  expect(template.workingDirectory).toBe(path.join(at.state, 'copies', tree.slice(0, 32), 'tree'));
+  expect(template).toMatchObject({
+    command: process.execPath,
+    args: [path.join(`${template.workingDirectory}`, 'main.js'), 'a'],
+  });
 
   await writeFile(path.join(at.root, 'server/main.js'), 'changed');
-  expect(await readFile(path.join(launch.cwd, 'main.js'), 'utf8')).toBe('x');
+  expect(await readFile(path.join(`${template.workingDirectory}`, 'main.js'), 'utf8')).toBe('x');
   const changed = await at.run({ source: 'path:server', args: ['a'] });
   expect(changed.manifest.server.source).not.toEqual(manifest.server.source);
 });
@@ -76,8 +79,8 @@ test('.git and node_modules/.cache are left out of the copy; node_modules is not
 
 promise('P3', 'a private copy that was changed does not run', async () => {
   const at = await place(PROJECT);
-  const { launch } = await at.run({ source: 'path:server' });
-  const file = path.join(launch.cwd, 'main.js');
+  const { template } = await at.run({ source: 'path:server' });
+  const file = path.join(`${template.workingDirectory}`, 'main.js');
   await chmod(file, 0o644);
   await writeFile(file, 'changed');
   await expect(at.run({ source: 'path:server' })).rejects.toMatchObject({
@@ -113,8 +116,8 @@ describe('the entry of a directory', () => {
     const at = await place({ 's/bin/run': '#!/bin/sh\n' });
     await chmod(path.join(at.root, 's/bin/run'), 0o755);
     await symlink('bin/run', path.join(at.root, 's/start'));
-    const { launch, manifest } = await at.run({ source: 'path:s', entry: 'start' });
-    expect(launch).toMatchObject({ command: path.join(launch.cwd, 'bin/run'), args: [] });
+    const { template, manifest } = await at.run({ source: 'path:s', entry: 'start' });
+    expect(template).toMatchObject({ command: path.join(`${template.workingDirectory}`, 'bin/run'), args: [] });
     expect(manifest.server.source).toMatchObject({ entry: 'bin/run' });
   });
 });
@@ -138,16 +141,20 @@ describe.runIf(process.platform !== 'win32')('a bare command', () => {
   promise('P7', 'is marked as such in the manifest: its code is not measured', async () => {
     const at = await place({ 'bin/tool': '#!/bin/sh\n' });
     await chmod(path.join(at.root, 'bin/tool'), 0o755);
-    const { manifest, launch } = await at.run({ command: ['tool', 'a', 'b'] }, { PATH: path.join(at.root, 'bin') });
+    const { manifest, template } = await at.run({ command: ['tool', 'a', 'b'] }, { PATH: path.join(at.root, 'bin') });
     expect(manifest.server).toMatchObject({ source: { kind: 'command', command: 'tool' }, args: ['a', 'b'] });
-    expect(launch).toMatchObject({ command: path.join(at.root, 'bin/tool'), args: ['a', 'b'], cwd: at.root });
+    expect(template).toMatchObject({
+      command: path.join(at.root, 'bin/tool'),
+      args: ['a', 'b'],
+      workingDirectory: at.root,
+    });
     expect(manifest.name).toBe('tool');
   });
 
   test('is found relative to the current directory', async () => {
     const at = await place({ tool: '#!/bin/sh\n' });
     await chmod(path.join(at.root, 'tool'), 0o755);
-    expect((await at.run({ command: ['./tool'] })).launch.command).toBe(path.join(at.root, 'tool'));
+    expect((await at.run({ command: ['./tool'] })).template.command).toBe(path.join(at.root, 'tool'));
   });
 
   test('that is missing or not executable is refused', async () => {

@@ -12,6 +12,8 @@ test('flags alone, with every default', () => {
     server: { source: 'npm:a@1.0.0' },
     listen: { host: '127.0.0.1', port: 8443, publicHosts: [] },
     sandbox: 'none',
+    housing: 'best',
+    terms: {},
   });
 });
 
@@ -22,6 +24,8 @@ test('the file alone', () => {
     server: { source: 'npm:a@1', args: ['x'] },
     listen: { host: '127.0.0.1', port: 9000, publicHosts: [] },
     sandbox: 'none',
+    housing: 'best',
+    terms: {},
   });
 });
 
@@ -108,7 +112,7 @@ const refused: readonly (readonly [RunFlags, string])[] = [
   [{ command: [''] }, 'the command after -- is empty'],
   [{ command: ['x'], args: ['y'] }, 'arguments of a command belong into the command itself'],
   [{ source: 'path:.', bin: 'x' }, 'a binary ("bin") can be chosen for npm: sources only'],
-  [{ source: 'npm:a@1', entry: 'x' }, 'an entry ("entry") can be named for path: sources only'],
+  [{ source: 'npm:a@1', entry: 'x' }, 'an entry ("entry") can be named for path: and module: sources only'],
 ];
 for (const [flags, message] of refused) {
   test(`${JSON.stringify(flags)} is refused`, () => {

@@ -5,14 +5,18 @@
  * @module
  */
 import { UsageError } from '@vitrine/documents';
-import { type Configuration, type ServerChoice, serverChoice } from './configuration.ts';
+import { type Configuration, type ConfiguredAuth, type ServerChoice, serverChoice } from './configuration.ts';
+import { catalogueOf, checkTransport, egressRules, type Terms } from './operator-terms.ts';
 
 /** What the command line said; members that were not given are absent. */
 export interface RunFlags extends ServerChoice {
   readonly name?: string;
   readonly host?: string;
   readonly port?: number;
-  readonly sandbox?: 'none';
+  /** `none`: without a sandbox, although one may be had; `bwrap`: it must be had. */
+  readonly sandbox?: 'none' | 'bwrap';
+  /** Each `host:port`. */
+  readonly egress?: readonly string[];
 }
 
 /** A configuration file that was found, and how to call it in errors. */
@@ -36,7 +40,13 @@ export interface Settings {
   /** Has exactly one of `source` and `command`. */
   readonly server: ServerChoice;
   readonly listen: ListenSettings;
-  readonly sandbox: 'none';
+  /** The least that must be obtained. */
+  readonly sandbox: 'none' | 'bwrap';
+  /** Whether to use what can be obtained. */
+  readonly housing: 'best' | 'none';
+  /** Absent: anybody on this machine. */
+  readonly auth?: ConfiguredAuth;
+  readonly terms: Terms;
 }
 
 /** Loopback only: a simulated TEE is for this machine. */
@@ -57,6 +67,8 @@ export function settingsOf(read: ReadConfiguration | undefined, flags: RunFlags)
     entry: same('--entry', 'server.entry', flags.entry, fromFile.entry),
     args: same('the arguments', 'server.args', flags.args, fromFile.args),
     environment: mergeEnvironment(file, flags.environment, fromFile.environment),
+    transport: same('--http-port', 'server.transport', flags.transport, fromFile.transport),
+    httpPort: same('--http-port', 'server.port', flags.httpPort, fromFile.httpPort),
   });
   checkServer(server);
   const name = same('--name', 'name', flags.name, written?.name);
@@ -71,6 +83,27 @@ export function settingsOf(read: ReadConfiguration | undefined, flags: RunFlags)
       publicHosts: listen?.publicHosts ?? DEFAULT_LISTEN.publicHosts,
     },
     sandbox: same('--sandbox', 'sandbox', flags.sandbox, written?.sandbox) ?? 'none',
+    housing: flags.sandbox === 'none' ? 'none' : 'best',
+    ...authOf(written?.auth),
+    terms: termsOf(written, same('--egress', 'egress', flags.egress, written?.egress)),
+  };
+}
+
+function authOf(written: Configuration['auth']): { readonly auth?: ConfiguredAuth } {
+  if (written === undefined) return {};
+  return { auth: written === 'none' ? { kind: 'none' } : written };
+}
+
+function termsOf(written: Configuration | undefined, egress: readonly string[] | undefined): Terms {
+  const { isolation, data, catalogue, limits, clients, logs } = written ?? {};
+  return {
+    ...(egress === undefined ? {} : { egress: egressRules(egress) }),
+    ...(isolation === undefined ? {} : { isolation }),
+    ...(data === undefined ? {} : { data }),
+    ...(catalogue === undefined ? {} : { catalogue: catalogueOf(catalogue) }),
+    ...(limits === undefined || Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(clients === undefined ? {} : { clients }),
+    ...(logs === undefined ? {} : { logs }),
   };
 }
 
@@ -131,8 +164,9 @@ function checkServer(server: ServerChoice): void {
   }
   if (server.bin !== undefined && server.source?.startsWith('npm:') !== true)
     fail('a binary ("bin") can be chosen for npm: sources only');
-  if (server.entry !== undefined && server.source?.startsWith('path:') !== true)
-    fail('an entry ("entry") can be named for path: sources only');
+  if (server.entry !== undefined && !/^(?:path|module):/.test(server.source ?? ''))
+    fail('an entry ("entry") can be named for path: and module: sources only');
+  checkTransport(server.transport, server.httpPort);
 }
 
 function compact(choice: { readonly [K in keyof ServerChoice]-?: ServerChoice[K] | undefined }): ServerChoice {

@@ -31,7 +31,7 @@ export interface EgressOptions {
 }
 
 /** Counts and milliseconds. */
-export interface EgressLimits {
+interface EgressLimits {
   readonly connections: number;
   /** To resolve and connect. */
   readonly connectMs: number;

@@ -3,7 +3,7 @@
  * and four paths: the attest endpoint, MCP, and two for health.
  *
  * No session is ever resumed: a resumed connection shows no certificate and would skip what the client
- * checks. It writes no log: paths, headers and bodies are user data. It does not authenticate clients.
+ * checks. It writes no log: paths, headers and bodies are user data. Who may call is the guard's business.
  *
  * @module
  */
@@ -16,8 +16,12 @@ import type { TLSSocket } from 'node:tls';
 import type { EvidenceService, InstanceIdentity } from '@vitrine/attester';
 import type { ListenSettings } from '../config/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
+import type { RateLimits } from '../guard/rates.ts';
+import { RESOURCE_METADATA_PATH } from '../guard/resource-metadata.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type AdmissionLimits, createAdmission, DEFAULT_ADMISSION } from './admission.ts';
 import { ATTEST_PATH, attest } from './attest-endpoint.ts';
+import { createDoorGuard, type DoorAuth } from './door-guard.ts';
 import { hostInUrl, listen } from './listen.ts';
 import { allowedHosts, requestRefusal } from './request-rules.ts';
 import { type Refusal, SECURITY_HEADERS, sendJson, sendRefusal } from './responses.ts';
@@ -28,12 +32,15 @@ export interface FrontDoorOptions {
   readonly identity: InstanceIdentity;
   readonly evidence: Pick<EvidenceService, 'channel'>;
   readonly listen: ListenSettings;
-  /** Gets every request to `/mcp` while the state is not `starting`. */
+  /** Who is let in. */
+  readonly auth: DoorAuth;
+  /** Gets every request to `/mcp` of somebody who was let in, while the state is not `starting`. */
   readonly handle: Gateway['handle'];
   readonly state: () => HealthState;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly limits?: Partial<FrontDoorLimits>;
+  readonly telemetry?: Telemetry;
 }
 
 /** Counts and milliseconds. */
@@ -47,6 +54,8 @@ export interface FrontDoorLimits {
   /** Clients keep attested connections this long rather than attest a new one. */
   readonly keepAliveMs: number;
   readonly attest: AdmissionLimits;
+  /** Of each principal, and of each address. */
+  readonly requests: RateLimits;
 }
 
 const DEFAULT_LIMITS: FrontDoorLimits = {
@@ -57,6 +66,7 @@ const DEFAULT_LIMITS: FrontDoorLimits = {
   requestMs: 30_000,
   keepAliveMs: 15 * 60_000,
   attest: DEFAULT_ADMISSION,
+  requests: { perMinute: 600_000, concurrent: 512, remembered: 4096 },
 };
 
 export interface FrontDoor {
@@ -81,6 +91,7 @@ const MCP_PATH = '/mcp';
 export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
   const limits: FrontDoorLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const admit = createAdmission(limits.attest, options.now);
+  const guard = createDoorGuard(options.auth, limits.requests, options.now, options.telemetry);
   const leafSpki = options.identity.spkiSha256;
   let hosts: ReadonlySet<string> = new Set();
 
@@ -89,9 +100,12 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     const refusal = requestRefusal(request, hosts);
     const [path] = (request.url ?? '').split('?', 1);
     if (refusal !== undefined) sendRefusal(request, response, refusal);
-    else if (path === ATTEST_PATH) await attest(request, response, { evidence: options.evidence, leafSpki, admit });
-    else if (path === MCP_PATH && options.state() === 'starting') sendRefusal(request, response, STARTING);
-    else if (path === MCP_PATH) await options.handle(request, response);
+    else if (path === ATTEST_PATH) {
+      await attest(request, response, { evidence: options.evidence, leafSpki, admit });
+      options.telemetry?.attestation(response.statusCode);
+    } else if (path === MCP_PATH && options.state() === 'starting') sendRefusal(request, response, STARTING);
+    else if (path === MCP_PATH) await guard.letIn(request, response, options.handle);
+    else if (path === RESOURCE_METADATA_PATH) guard.sendMetadata(request, response);
     else if (path === '/healthz' || path === '/readyz') sendHealth(path, request, response, options.state());
     else sendRefusal(request, response, NOTHING_HERE);
   }

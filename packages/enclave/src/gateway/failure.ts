@@ -18,7 +18,11 @@ export class ServerFailedError extends VitrineError {
 
 /** Every place is taken or the gateway is stopping. The message may be shown to remote clients. */
 export class GatewayBusyError extends VitrineError {
-  constructor(message: string) {
+  /** When it is worth trying again; absent: nobody knows. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(message: string, retryAfterSeconds?: number) {
     super('gateway.busy', message);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -7,6 +7,7 @@ import {
   isGone,
   launchOf,
   modernRequest,
+  plainHousing,
   post,
   said,
   serve,
@@ -104,14 +105,18 @@ promise('P8', 'a gateway closed while its server is starting leaves no process',
   const log: string[] = [];
   const script = 'console.error(process.pid); setInterval(() => {}, 60000)';
   const launch = { ...launchOf('none'), args: ['-e', script] };
-  const gateway = createGateway({ launch, onServerLog: (line) => log.push(line), limits: { stopMs: 20 } });
+  const gateway = createGateway({
+    housing: plainHousing(launch),
+    onServerLog: (line) => log.push(line),
+    limits: { stopMs: 20 },
+  });
   const ready = failureOf(gateway.ready);
   await until(() => log.length > 0);
   await gateway.close(0);
   expect((await ready).message).toBe('the gateway was closed before the server had answered');
   expect(isGone(Number(log[0]))).toBe(true);
 
-  const atOnce = createGateway({ launch, onServerLog: () => undefined, limits: { stopMs: 20 } });
+  const atOnce = createGateway({ housing: plainHousing(launch), onServerLog: () => undefined, limits: { stopMs: 20 } });
   const rejected = failureOf(atOnce.ready);
   await atOnce.close(0);
   await rejected;

@@ -195,7 +195,7 @@ promise('P1', 'a client cannot cancel by id, since the id may be somebody elseâ€
   expect(served.log).not.toContain('cancelled a request');
 });
 
-promise('P8', 'clients share a process by capability set, without those that need requests to the client', async () => {
+promise('P8', 'clients share a process by what they have declared', async () => {
   const served = await serve('legacy-server.mjs');
   await served.gateway.ready;
   async function seen(capabilities: object): Promise<{ pid: number; client: { capabilities: unknown } }> {
@@ -203,10 +203,11 @@ promise('P8', 'clients share a process by capability set, without those that nee
     return JSON.parse(textOf(JSON.parse(answer.body).result));
   }
   const plain = await seen({});
-  const asking = await seen({ sampling: {}, elicitation: {}, roots: {} });
-  const special = await seen({ sampling: {}, experimental: { x: { b: 1, a: 2 } } });
+  const asking = await seen({ sampling: {}, elicitation: {}, roots: { listChanged: true } });
+  const special = await seen({ experimental: { x: { b: 1, a: 2 } } });
   const same = await seen({ experimental: { x: { a: 2, b: 1 } } });
-  expect(asking.pid).toBe(plain.pid);
+  expect(asking.pid).not.toBe(plain.pid);
+  expect(asking.client.capabilities).toEqual({ sampling: {}, elicitation: {}, roots: {} });
   expect(special.pid).not.toBe(plain.pid);
   expect(same.pid).toBe(special.pid);
   expect(special.client.capabilities).toEqual({ experimental: { x: { a: 2, b: 1 } } });

@@ -73,8 +73,8 @@ export async function openLegacy(peer: Peer, capabilities: ClientCapabilities, l
  *
  * @throws ServerFailedError as {@link openLegacy}; the process is then being stopped by its owner.
  */
-export async function detectEra(start: () => ServerProcess, limits: GatewayLimits): Promise<Detected> {
-  const process = start();
+export async function detectEra(start: () => Promise<ServerProcess>, limits: GatewayLimits): Promise<Detected> {
+  const process = await start();
   const peer = createPeer(process, 'only-running');
   const finding = await probe(peer, limits.probeMs);
   if (finding === 'modern' || finding === 'legacy') return { era: finding, process };
@@ -86,7 +86,7 @@ export async function detectEra(start: () => ServerProcess, limits: GatewayLimit
       if (process.isAlive()) throw failure;
     }
   }
-  const second = createPeer(start(), 'only-running');
+  const second = createPeer(await start(), 'only-running');
   return { era: 'legacy', process: second.process, opened: await openLegacy(second, {}, limits) };
 }
 

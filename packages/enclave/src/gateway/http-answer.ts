@@ -18,13 +18,13 @@ export function errorAnswer(
 }
 
 // A place is usually freed by a request that ends or a session that is closed, not by waiting long.
-const RETRY_AFTER_SECONDS = '5';
+const RETRY_AFTER_SECONDS = 5;
 
 /** What a client is told when its request could not be given to a server. Never contains the server's own output. */
 export function failureAnswer(failure: unknown, id: RequestId | null): Response {
   if (failure instanceof GatewayBusyError) {
     const error = { code: rpcCode.internalError, message: `Busy: ${failure.message}` };
-    return errorAnswer(503, error, id, { 'Retry-After': RETRY_AFTER_SECONDS });
+    return errorAnswer(503, error, id, { 'Retry-After': String(failure.retryAfterSeconds ?? RETRY_AFTER_SECONDS) });
   }
   const message =
     failure instanceof ServerFailedError

@@ -73,7 +73,7 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
     return undefined;
   }
 
-  function fromServer(message: JSONRPCMessage): void {
+  function fromServer(message: JSONRPCMessage, relatedTo?: RequestId): void {
     if (isResponse(message)) {
       if (message.id === undefined || !pending.delete(message.id)) return;
       send(message);
@@ -90,7 +90,7 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
       return;
     }
     const isChange = message.method.endsWith('/list_changed') || message.method === 'notifications/resources/updated';
-    const related = isChange ? undefined : newestReadRequest();
+    const related = isChange ? undefined : (relatedTo ?? newestReadRequest());
     if (related === undefined) standing.send(message);
     else send(message, related);
   }

@@ -8,13 +8,14 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { GatewayBusyError } from './failure.ts';
 import { errorAnswer, failureAnswer } from './http-answer.ts';
 import type { Launcher } from './launcher.ts';
+import { withLegacyFace } from './legacy-face.ts';
 import { createLegacySession, type LegacySession } from './legacy-session.ts';
 import type { GatewayLimits } from './limits.ts';
 import { idOf, isObject, rpcCode } from './message.ts';
 
 export interface LegacySessions {
   /** @param body - The parsed JSON body; `undefined` for GET and DELETE. */
-  handle(request: Request, body: unknown): Promise<Response>;
+  handle(request: Request, body: unknown, principal: string): Promise<Response>;
   running(): number;
   sweep(now: number): void;
   endAll(reason: string): void;
@@ -30,23 +31,26 @@ export function createLegacySessions(
   now: () => number,
   onFailure: (failure: unknown) => void,
 ): LegacySessions {
-  const sessions = new Map<LegacySession, { lastUsed: number }>();
+  const sessions = new Map<LegacySession, { lastUsed: number; readonly principal: string }>();
   let opening = 0;
 
-  function find(id: string): LegacySession | undefined {
-    for (const session of sessions.keys()) if (session.id() === id) return session;
+  /** A session of somebody else is as absent as one that never was. */
+  function find(id: string, principal: string): LegacySession | undefined {
+    for (const [session, entry] of sessions) if (session.id() === id && entry.principal === principal) return session;
     return undefined;
   }
 
-  async function start(): Promise<LegacySession> {
+  async function start(principal: string): Promise<LegacySession> {
     // Those still waiting for a process count too, or a burst would exceed the limit.
     if (sessions.size + opening >= limits.sessions) {
       throw new GatewayBusyError(`all ${limits.sessions} sessions are taken; try again later`);
     }
     opening += 1;
     try {
-      const session = createLegacySession(await launcher.pristine(), limits);
-      sessions.set(session, { lastUsed: now() });
+      const process = await launcher.pristine(principal);
+      const isTranslated = (await launcher.era) === 'modern';
+      const session = createLegacySession(isTranslated ? withLegacyFace(process, limits) : process, limits);
+      sessions.set(session, { lastUsed: now(), principal });
       void session.ended.then(() => sessions.delete(session));
       return session;
     } finally {
@@ -54,10 +58,10 @@ export function createLegacySessions(
     }
   }
 
-  async function open(request: Request, body: unknown): Promise<Response> {
+  async function open(request: Request, body: unknown, principal: string): Promise<Response> {
     let session: LegacySession;
     try {
-      session = await start();
+      session = await start(principal);
     } catch (failure) {
       onFailure(failure);
       return failureAnswer(failure, idOf(body));
@@ -69,10 +73,10 @@ export function createLegacySessions(
   }
 
   return {
-    async handle(request, body) {
+    async handle(request, body, principal) {
       const id = request.headers.get('mcp-session-id');
       if (id !== null) {
-        const session = find(id);
+        const session = find(id, principal);
         if (session === undefined) {
           const error = { code: -32001, message: 'Session not found: initialize again' };
           return errorAnswer(404, error, idOf(body));
@@ -81,7 +85,7 @@ export function createLegacySessions(
         if (entry !== undefined) entry.lastUsed = now();
         return session.handle(request, body);
       }
-      if (isInitializeRequest(body)) return open(request, body);
+      if (isInitializeRequest(body)) return open(request, body, principal);
       const isMalformed = isObject(body) && body['method'] === 'initialize';
       const error = isMalformed
         ? { code: rpcCode.invalidParams, message: 'initialize needs protocolVersion, capabilities and clientInfo' }

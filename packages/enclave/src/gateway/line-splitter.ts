@@ -16,26 +16,29 @@ export interface LineSplitter {
 }
 
 /**
- * @param maxBytes - Longest line that is kept.
+ * @param maxBytes - Longest line that is kept; may depend on the first byte of the line.
  * @param onLine - Gets each line without its line ending.
- * @param onTooLong - Called once for each longer line, which is skipped.
+ * @param onTooLong - Called once for each longer line, which is skipped, with the length that it may have.
  */
 export function createLineSplitter(
-  maxBytes: number,
+  maxBytes: number | ((firstByte: number) => number),
   onLine: (line: string) => void,
-  onTooLong: () => void,
+  onTooLong: (mostBytes: number) => void,
 ): LineSplitter {
   let pending: Buffer[] = [];
   let pendingBytes = 0;
+  let most = 0;
   let skipping = false;
 
   function keep(part: Buffer): void {
-    if (skipping || part.length === 0) return;
-    if (pendingBytes + part.length > maxBytes) {
+    const [first] = part;
+    if (skipping || first === undefined) return;
+    if (pendingBytes === 0) most = typeof maxBytes === 'number' ? maxBytes : maxBytes(first);
+    if (pendingBytes + part.length > most) {
       skipping = true;
       pending = [];
       pendingBytes = 0;
-      onTooLong();
+      onTooLong(most);
       return;
     }
     pending.push(part);

@@ -10,18 +10,16 @@
  * @module
  */
 import {
-  CLIENT_CAPABILITIES_META_KEY,
-  type ClientCapabilities,
   type InboundModernRoute,
   type JSONRPCNotification,
   type JSONRPCRequest,
   PerRequestHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { errorAnswer, failureAnswer } from './http-answer.ts';
-import type { InstancePool } from './instance-pool.ts';
 import type { GatewayLimits } from './limits.ts';
-import { errorMessage, isObject, notificationMessage, rpcCode } from './message.ts';
-import { metaOf, modernRevision } from './meta-keys.ts';
+import { errorMessage, notificationMessage, rpcCode } from './message.ts';
+import { modernRevision } from './meta-keys.ts';
+import type { Caller, ModernCalls } from './modern-calls.ts';
 import { checkStandardHeaders } from './modern-headers.ts';
 import type { Reply } from './peer.ts';
 
@@ -45,33 +43,36 @@ const CONNECTION_NOTIFICATIONS: readonly string[] = [
 ];
 
 export interface ModernEndpoint {
-  handle(route: InboundModernRoute, request: Request): Promise<Response>;
+  handle(route: InboundModernRoute, request: Request, caller: Caller): Promise<Response>;
 }
 
 /** @param onFailure - Hears why a request got no server; the client is told less. */
 export function createModernEndpoint(
-  pool: InstancePool,
+  calls: ModernCalls,
   limits: GatewayLimits,
   onFailure: (failure: unknown) => void,
 ): ModernEndpoint {
-  async function notify(message: JSONRPCNotification): Promise<Response> {
-    if (!CONNECTION_NOTIFICATIONS.includes(message.method)) {
-      const instance = await pool.acquire(capabilitiesOf(message));
-      instance.peer.notify(message.method, message.params);
-    }
+  async function notify(message: JSONRPCNotification, request: Request, caller: Caller): Promise<Response> {
+    if (!CONNECTION_NOTIFICATIONS.includes(message.method)) await calls.notify(message, caller, request.signal);
     return new Response(null, { status: 202 });
   }
 
-  async function serve(route: InboundModernRoute, message: JSONRPCRequest, request: Request): Promise<Response> {
+  async function serve(
+    route: InboundModernRoute,
+    message: JSONRPCRequest,
+    request: Request,
+    caller: Caller,
+  ): Promise<Response> {
     const refusal = checkStandardHeaders(request.headers, message);
     if (refusal !== undefined) return errorAnswer(400, refusal, message.id);
-    const instance = await pool.acquire(capabilitiesOf(message));
+    const prepared = await calls.prepare(message, caller, request.signal);
     const transport = new PerRequestHTTPServerTransport({
       classification: route.classification,
       keepAliveMs: limits.keepAliveMs,
     });
     let leave: (() => void) | undefined;
     let answered = false;
+    let hasBegun = false;
     let errorCode: number | undefined;
     const reply: Reply = {
       notify(method, params) {
@@ -88,7 +89,8 @@ export function createModernEndpoint(
       },
     };
     transport.onmessage = () => {
-      leave = instance.serve(message, reply);
+      hasBegun = true;
+      leave = prepared.begin(reply);
     };
     transport.onclose = () => {
       if (!answered) leave?.();
@@ -101,6 +103,9 @@ export function createModernEndpoint(
       // Nobody is left to read this; the status is the customary one for a client that closed the request.
       if (request.signal.aborted) return new Response(null, { status: 499 });
       throw failure;
+    } finally {
+      // Such as for its Accept header.
+      if (!hasBegun) prepared.abandon();
     }
     const status = errorCode === undefined ? undefined : STATUS_OF_ERROR.get(errorCode);
     const isPlain = response.status === 200 && response.headers.get('content-type') === 'application/json';
@@ -109,7 +114,7 @@ export function createModernEndpoint(
   }
 
   return {
-    async handle(route, request) {
+    async handle(route, request, caller) {
       const id = route.messageKind === 'request' ? route.message.id : null;
       if (route.classification.revision !== modernRevision) {
         const requested = route.classification.revision ?? 'none';
@@ -119,17 +124,12 @@ export function createModernEndpoint(
       }
       try {
         return route.messageKind === 'request'
-          ? await serve(route, route.message, request)
-          : await notify(route.message);
+          ? await serve(route, route.message, request, caller)
+          : await notify(route.message, request, caller);
       } catch (failure) {
         onFailure(failure);
         return failureAnswer(failure, id);
       }
     },
   };
-}
-
-function capabilitiesOf(message: JSONRPCRequest | JSONRPCNotification): ClientCapabilities {
-  const declared = metaOf(message.params)[CLIENT_CAPABILITIES_META_KEY];
-  return isObject(declared) ? declared : {};
 }

@@ -14,7 +14,7 @@ import type { RpcError } from './message.ts';
 const HEADER_MISMATCH = -32020;
 
 /** Which parameter the `Mcp-Name` header repeats. */
-const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
+export const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
   ['tools/call', 'name'],
   ['prompts/get', 'name'],
   ['resources/read', 'uri'],

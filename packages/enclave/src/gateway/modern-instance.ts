@@ -1,33 +1,24 @@
 /**
- * A server process as clients of the 2026-07-28 era see it, whichever era the server itself speaks:
- * a modern server is relayed, a legacy one translated.
- *
- * What needs requests from server to client (roots, sampling, elicitation) is not offered to a legacy
- * server here.
+ * A server process as clients of the 2026-07-28 era see it, whichever era the server itself speaks. Here:
+ * the common face, and a server of that era, which is relayed. One of 2025-11-25 is translated, see
+ * `translated-instance.ts`.
  *
  * @module
  */
 import {
+  type JSONRPCNotification,
   type JSONRPCRequest,
-  type LoggingLevel,
   type RequestId,
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server';
-import type { Opened } from './handshake.ts';
-import type { Started } from './launcher.ts';
+import type { AskingCall } from './asking-call.ts';
 import type { GatewayLimits } from './limits.ts';
-import { createListenHub, type ListenHub } from './listen-hub.ts';
-import { type Params, rpcCode } from './message.ts';
-import { logLevelOf, metaOf, reaches } from './meta-keys.ts';
-import {
-  capabilitiesForModern,
-  discoverResult,
-  errorForModern,
-  isRemoved,
-  paramsForLegacy,
-  resultForModern,
-} from './modern-translation.ts';
+import { rpcCode } from './message.ts';
+import { logLevelOf, metaOf } from './meta-keys.ts';
 import type { Exchange, Peer, Reply } from './peer.ts';
+
+/** Where a call goes that has to wait for its client's answers; gives its `requestState`. */
+export type Park = (call: AskingCall) => string;
 
 export interface ModernInstance {
   readonly peer: Peer;
@@ -35,15 +26,21 @@ export interface ModernInstance {
   isBusy(): boolean;
   /** Serves one request; the returned function is for a client that has left before the answer. */
   serve(request: JSONRPCRequest, reply: Reply): () => void;
+  /**
+   * Serves one request in which the server may ask the client; at most one at a time. Absent where the
+   * server asks through its results.
+   *
+   * @param ended - Called once, when the server works on it no longer. That may be long after the first answer.
+   */
+  serveAsking?(request: JSONRPCRequest, reply: Reply, park: Park, ended: () => void): () => void;
+  /** Brings a change to the listening clients of this process that another process of the same clients reported. */
+  publish?(change: JSONRPCNotification): void;
   /** Ends every `subscriptions/listen` stream as the specification wants it. */
   endSubscriptions(): void;
 }
 
-export function createModernInstance(started: Started, limits: GatewayLimits): ModernInstance {
-  return started.era === 'modern' ? relayed(started.peer, limits) : translated(started, limits);
-}
-
-function exchangeOf(request: JSONRPCRequest, reply: Reply): Exchange {
+/** What a server needs to know of a client's request, under the client's own names. */
+export function exchangeOf(request: JSONRPCRequest, reply: Reply): Exchange {
   const progressToken = metaOf(request.params)['progressToken'];
   const logLevel = logLevelOf(request.params);
   return {
@@ -54,7 +51,8 @@ function exchangeOf(request: JSONRPCRequest, reply: Reply): Exchange {
   };
 }
 
-function refuseWhenFull(peer: Peer, limits: GatewayLimits, reply: Reply): boolean {
+/** Whether the request was refused because the server has too many. */
+export function refuseWhenFull(peer: Peer, limits: GatewayLimits, reply: Reply): boolean {
   if (peer.running() < limits.runningRequests) return false;
   const message = `The hosted server already works on ${limits.runningRequests} requests; try again later`;
   reply.fail({ code: rpcCode.internalError, message });
@@ -66,21 +64,24 @@ interface Listening {
   readonly cancel: () => void;
 }
 
-function relayed(peer: Peer, limits: GatewayLimits): ModernInstance {
+/** A server of the 2026-07-28 era. */
+export function createRelayedInstance(peer: Peer, limits: GatewayLimits): ModernInstance {
   const listening = new Map<Reply, Listening>();
+
+  function serve(request: JSONRPCRequest, reply: Reply): () => void {
+    if (refuseWhenFull(peer, limits, reply)) return () => undefined;
+    const cancel = peer.open(request.method, request.params, exchangeOf(request, withoutTrace(listening, reply)));
+    if (request.method === 'subscriptions/listen') listening.set(reply, { id: request.id, cancel });
+    return () => {
+      listening.delete(reply);
+      cancel();
+    };
+  }
 
   return {
     peer,
     isBusy: () => peer.running() > 0,
-    serve(request, reply) {
-      if (refuseWhenFull(peer, limits, reply)) return () => undefined;
-      const cancel = peer.open(request.method, request.params, exchangeOf(request, withoutTrace(listening, reply)));
-      if (request.method === 'subscriptions/listen') listening.set(reply, { id: request.id, cancel });
-      return () => {
-        listening.delete(reply);
-        cancel();
-      };
-    },
+    serve,
     endSubscriptions() {
       for (const [reply, { id, cancel }] of listening) {
         cancel();
@@ -103,60 +104,5 @@ function withoutTrace(listening: Map<Reply, Listening>, reply: Reply): Reply {
       listening.delete(reply);
       reply.fail(error);
     },
-  };
-}
-
-function translated({ peer, server }: Opened, limits: GatewayLimits): ModernInstance {
-  const hub: ListenHub = createListenHub(
-    capabilitiesForModern(server),
-    {
-      subscribe: (uri) => peer.call('resources/subscribe', { uri }),
-      unsubscribe: (uri) => peer.call('resources/unsubscribe', { uri }),
-    },
-    limits.subscriptions,
-  );
-  peer.onUnsolicited((notification) => hub.publish(notification));
-  peer.onExit(() => hub.failAll('The hosted server ended; listen again to reach a fresh one'));
-
-  // The level is one for the whole process, so it only ever gets more talkative; the peer filters per request.
-  let level: LoggingLevel | undefined;
-  function lowerLevel(wanted: LoggingLevel | undefined): void {
-    if (wanted === undefined || server.capabilities.logging === undefined) return;
-    if (level !== undefined && reaches(wanted, level)) return;
-    level = wanted;
-    // Sent before the request that wants it; a server that refuses simply logs as it did.
-    peer.call('logging/setLevel', { level: wanted }).catch(() => undefined);
-  }
-
-  function forward(method: string, params: Params | undefined, exchange: Exchange): () => void {
-    lowerLevel(exchange.logLevel);
-    return peer.open(method, paramsForLegacy(params), {
-      ...exchange,
-      reply: {
-        notify: exchange.reply.notify,
-        succeed: (result) => exchange.reply.succeed(resultForModern(method, result, server)),
-        fail: (error) => exchange.reply.fail(errorForModern(method, error)),
-      },
-    });
-  }
-
-  return {
-    peer,
-    isBusy: () => peer.running() > 0 || hub.size() > 0,
-    serve(request, reply) {
-      const { method, params } = request;
-      if (method === 'server/discover') {
-        reply.succeed(discoverResult(server));
-        return () => undefined;
-      }
-      if (isRemoved(method)) {
-        reply.fail({ code: rpcCode.methodNotFound, message: `Method not found: ${method}` });
-        return () => undefined;
-      }
-      if (method === 'subscriptions/listen') return hub.open(request, reply);
-      if (refuseWhenFull(peer, limits, reply)) return () => undefined;
-      return forward(method, params, exchangeOf(request, reply));
-    },
-    endSubscriptions: () => hub.endAll(),
   };
 }

@@ -30,9 +30,16 @@ promise('P8', 'parameters lose the envelope and nothing else', () => {
   expect(paramsForLegacy(undefined)).toBeUndefined();
 });
 
-promise('P8', 'capabilities that need requests to the client are not declared to a legacy server', () => {
-  const kept = { experimental: { x: {} }, extensions: { 'dev.vitrine/a': {} } };
-  expect(capabilitiesForLegacy({ ...kept, roots: {}, sampling: {}, elicitation: {} })).toEqual(kept);
+promise('P8', 'capabilities reach a legacy server without what a stateless client cannot do', () => {
+  const kept = { experimental: { x: {} }, sampling: { tools: {} }, elicitation: { url: {} } };
+  const declared = { ...kept, roots: { listChanged: true }, tasks: { list: {} } };
+  expect(capabilitiesForLegacy(declared)).toEqual({ ...kept, roots: {} });
+  expect(capabilitiesForLegacy(kept)).toEqual(kept);
+});
+
+promise('P8', 'a question is no answer to keep, so it carries no caching hints', () => {
+  const asked = { resultType: 'input_required', inputRequests: {} };
+  expect(resultForModern('resources/read', asked, server)).not.toHaveProperty('ttlMs');
 });
 
 promise('P8', 'members that the server set itself are not overwritten', () => {

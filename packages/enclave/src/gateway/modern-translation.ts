@@ -10,6 +10,7 @@
 import {
   type ClientCapabilities,
   type InitializeResult,
+  type JSONRPCRequest,
   type Result,
   SERVER_INFO_META_KEY,
   type ServerCapabilities,
@@ -46,10 +47,47 @@ export function isRemoved(method: string): boolean {
   return REMOVED.includes(method) || method.startsWith('tasks/');
 }
 
-/** The declared capabilities without those that need requests from server to client. */
+/** The methods whose answer may be a question (2026-07-28, multi round-trip requests). */
+const MAY_ASK: readonly string[] = ['tools/call', 'prompts/get', 'resources/read'];
+
+/** The declared capabilities as a legacy server may use them; a stateless client announces no change of its roots. */
 export function capabilitiesForLegacy(declared: ClientCapabilities): ClientCapabilities {
-  const { roots: _roots, sampling: _sampling, elicitation: _elicitation, tasks: _tasks, ...rest } = declared;
-  return rest;
+  const { roots, tasks: _tasks, ...rest } = declared;
+  return roots === undefined ? rest : { ...rest, roots: {} };
+}
+
+/** Whether a request of a client with these capabilities is one in which a legacy server may ask the client. */
+export function mayAsk(method: string, { elicitation, sampling, roots }: ClientCapabilities): boolean {
+  return MAY_ASK.includes(method) && [elicitation, sampling, roots].some((one) => one !== undefined);
+}
+
+/** Why a client with these capabilities is not asked this; `undefined` if it is. */
+export function questionRefusal(question: JSONRPCRequest, capabilities: ClientCapabilities): RpcError | undefined {
+  const { elicitation, sampling, roots } = capabilities;
+  const params = question.params ?? {};
+  switch (question.method) {
+    case 'elicitation/create': {
+      if (elicitation === undefined) break;
+      if (params['mode'] === 'url') return elicitation.url === undefined ? undeclared('elicitation.url') : undefined;
+      // An elicitation capability without modes is that of forms, as before there were modes.
+      const formless = elicitation.form === undefined && elicitation.url !== undefined;
+      return formless ? undeclared('elicitation.form') : undefined;
+    }
+    case 'sampling/createMessage': {
+      if (sampling === undefined) break;
+      const usesTools = params['tools'] !== undefined || params['toolChoice'] !== undefined;
+      return usesTools && sampling.tools === undefined ? undeclared('sampling.tools') : undefined;
+    }
+    case 'roots/list':
+      if (roots !== undefined) return undefined;
+      break;
+    default:
+  }
+  return { code: rpcCode.methodNotFound, message: `The client does not answer ${question.method}` };
+}
+
+function undeclared(capability: string): RpcError {
+  return { code: rpcCode.invalidParams, message: `The client has not declared ${capability}` };
 }
 
 /** Parameters without the envelope; `_meta` is left out when nothing else was in it. */
@@ -80,9 +118,10 @@ export function discoverResult(server: InitializeResult): Result {
 
 /** A legacy result with what the stateless revision requires of results; the server's own members win. */
 export function resultForModern(method: string, result: Result, server: InitializeResult): Result {
+  const isAnswer = result['resultType'] !== 'input_required';
   return {
     resultType: 'complete',
-    ...(CACHEABLE.includes(method) ? NO_CACHING : {}),
+    ...(isAnswer && CACHEABLE.includes(method) ? NO_CACHING : {}),
     ...withServerInfo(result, server),
   };
 }

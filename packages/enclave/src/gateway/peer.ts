@@ -10,6 +10,7 @@
 import {
   type JSONRPCMessage,
   type JSONRPCNotification,
+  type JSONRPCRequest,
   type JSONRPCResponse,
   type LoggingLevel,
   type ProgressToken,
@@ -48,9 +49,10 @@ export interface Exchange {
  * Whose a log record is, since stdio does not say. `only-running`: a 2025-11-25 server logs for any
  * request, so only with a single one running is its owner certain. `only-asking`: a 2026-07-28 server
  * logs only for requests that ask, so a single asking one is certain. In doubt a record goes to nobody,
- * because the other choice would show it to a stranger.
+ * because the other choice would show it to a stranger. `one-client`: all requests are of one client, so
+ * the newest that asks will do.
  */
-export type LogAttribution = 'only-running' | 'only-asking';
+export type LogAttribution = 'only-running' | 'only-asking' | 'one-client';
 
 export interface Peer {
   readonly process: ServerProcess;
@@ -61,6 +63,8 @@ export interface Peer {
   /** A request of the gateway itself. Rejects with {@link PeerError}. */
   call(method: string, params: Params | undefined): Promise<Result>;
   notify(method: string, params: Params | undefined): void;
+  /** Sets who gets the server's requests, except `ping`; without a listener they are refused. */
+  onRequest(listener: (request: JSONRPCRequest) => void): void;
   /** Sets who hears the notifications that belong to no request, such as `list_changed`. */
   onUnsolicited(listener: (notification: JSONRPCNotification) => void): void;
   onExit(listener: () => void): void;
@@ -89,6 +93,7 @@ export function createPeer(process: ServerProcess, attribution: LogAttribution):
   const exchanges = new Map<RequestId, Exchange>();
   const exitListeners: (() => void)[] = [];
   let unsolicited: ((notification: JSONRPCNotification) => void) | undefined;
+  let requests: ((request: JSONRPCRequest) => void) | undefined;
   let exit: ServerExit | undefined;
   let lastId = 0;
 
@@ -103,8 +108,9 @@ export function createPeer(process: ServerProcess, attribution: LogAttribution):
     // The gateway's own requests carry no client id, and no server logs on behalf of them.
     const all = [...exchanges.values()].filter((one) => one.clientId !== undefined);
     const candidates = attribution === 'only-running' ? all : all.filter((one) => one.logLevel !== undefined);
-    const [owner] = candidates;
-    if (candidates.length !== 1 || owner?.logLevel === undefined) return;
+    const owner = candidates.at(-1);
+    if (attribution !== 'one-client' && candidates.length !== 1) return;
+    if (owner?.logLevel === undefined) return;
     const level = params['level'];
     if (isLoggingLevel(level) && reaches(level, owner.logLevel)) owner.reply.notify('notifications/message', params);
   }
@@ -123,8 +129,8 @@ export function createPeer(process: ServerProcess, attribution: LogAttribution):
 
   function onMessage(message: JSONRPCMessage): void {
     if (isRequest(message)) {
-      // Clients of this era are asked through results, never by requests from the server.
       if (message.method === 'ping') process.send({ jsonrpc: '2.0', id: message.id, result: {} });
+      else if (requests !== undefined) requests(message);
       else {
         const error = { code: rpcCode.methodNotFound, message: `The client does not answer ${message.method}` };
         process.send({ jsonrpc: '2.0', id: message.id, error });
@@ -192,6 +198,9 @@ export function createPeer(process: ServerProcess, attribution: LogAttribution):
       return promise;
     },
     notify: (method, params) => process.send(notificationMessage(method, params)),
+    onRequest(listener) {
+      requests = listener;
+    },
     onUnsolicited(listener) {
       unsolicited = listener;
     },

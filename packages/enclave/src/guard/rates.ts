@@ -14,7 +14,7 @@ export interface RateLimits {
   readonly remembered: number;
 }
 
-export type Admitted =
+type Admitted =
   | { readonly admitted: true; readonly done: () => void }
   | { readonly admitted: false; readonly retryAfterSeconds: number };
 

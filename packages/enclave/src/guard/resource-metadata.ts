@@ -25,3 +25,8 @@ export function resourceMetadata(settings: AuthSettings, resource: string): stri
     ...(scopes.length === 0 ? {} : { scopes_supported: scopes }),
   });
 }
+
+/** Where clients that reached the server as `host` find the metadata. */
+export function metadataUrl(host: string): string {
+  return `https://${host}${RESOURCE_METADATA_PATH}`;
+}

@@ -12,6 +12,7 @@ import { findExecutable } from '../source/find-executable.ts';
 import { randomKeysPerBoot, type VolumeKeySource } from '../volumes/volume-key-source.ts';
 import { directHousing } from './direct-housing.ts';
 import type { Housing, ServerTemplate } from './housing.ts';
+import { type NodeLibraries, nodeLibraries } from './node-libraries.ts';
 import { sandboxedHousing } from './sandboxed-housing.ts';
 import { createVolumes } from './volumes.ts';
 
@@ -53,6 +54,12 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
   if (found.process === 'none') {
     const demand = firstDemand(manifest);
     if (demand !== undefined) throw unavailable(demand, found.why);
+    if (template.httpPort !== undefined && manifest.isolation !== 'shared') {
+      throw new UsageError(
+        'sandbox.port',
+        `without a sandbox (${found.why}) only one process can listen on port ${template.httpPort} of this machine, so callers cannot have one each: write "isolation: shared", or let the server speak over stdio`,
+      );
+    }
     return {
       housing: directHousing({
         template,
@@ -63,6 +70,7 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
       why: found.why,
     };
   }
+  let libraries: NodeLibraries | undefined;
   const groups = findControlGroups();
   const { memory, processes, cpu } = manifest.limits ?? {};
   const demandsLimits = memory !== undefined || processes !== undefined || cpu !== undefined;
@@ -85,6 +93,10 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
       ...(manifest.data === 'encrypted' ? { volumes: volumes(request) } : {}),
       runDirectory: request.runDirectory,
       node: request.node,
+      nodeLibraries: () => {
+        libraries ??= nodeLibraries();
+        return libraries;
+      },
       onLog: request.onLog,
     }),
   };

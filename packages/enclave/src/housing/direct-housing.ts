@@ -24,9 +24,16 @@ export interface DirectHousingOptions {
 }
 
 export function directHousing({ template, dataDirectory, platform, systemRoot }: DirectHousingOptions): Housing {
+  /** A port of this machine is for one process. */
+  let isPortTaken = false;
   return {
     obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
     async house(principal): Promise<House> {
+      const { httpPort } = template;
+      if (httpPort !== undefined && isPortTaken) {
+        throw new Error(`port ${httpPort} has a server already, and without a sandbox there can be only one`);
+      }
+      isPortTaken = true;
       const own = principalDirectory(dataDirectory, principal);
       await mkdir(temporaryDirectory(own), { recursive: true, mode: 0o700 });
       const environment = launchEnvironment({
@@ -46,10 +53,12 @@ export function directHousing({ template, dataDirectory, platform, systemRoot }:
             detached: ownProcessGroup,
             stdio: 'pipe',
           }),
-        ...(template.httpPort === undefined ? {} : { http: { port: template.httpPort } }),
+        ...(httpPort === undefined ? {} : { http: { port: httpPort } }),
         egress: () => new Map(),
         verdict: () => undefined,
-        dispose: async () => undefined,
+        async dispose() {
+          isPortTaken = false;
+        },
       };
     },
     close: async () => undefined,
@@ -57,7 +66,7 @@ export function directHousing({ template, dataDirectory, platform, systemRoot }:
 }
 
 /** A directory for each principal, whose name says nothing about who it is. */
-export function principalDirectory(base: string, principal: string): string {
+function principalDirectory(base: string, principal: string): string {
   if (principal === ANYBODY.id) return base;
   return path.join(`${base}.principals`, createHash('sha256').update(principal).digest('hex').slice(0, 32));
 }

@@ -187,7 +187,7 @@ promise.unless(
     const house = await housing.house('anybody');
     const child = house.start();
     await once(child.stdout, 'data');
-    if (house.http === undefined || !('socketPath' in house.http)) throw new Error('no socket');
+    if (house.http?.socketPath === undefined) throw new Error('no socket');
     const socket = connect(house.http.socketPath);
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
     let answer = '';

@@ -8,7 +8,9 @@
  * @module
  */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { BootBinding } from '@vitrine/documents';
 import type { EgressCount } from '../egress/egress-proxy.ts';
+import type { ServerProcess } from '../gateway/server-process.ts';
 
 /** How to start the server, before it is known where. */
 export interface ServerTemplate {
@@ -27,22 +29,22 @@ export interface ServerTemplate {
 }
 
 /** What surrounds the server, as it is attested. */
-export interface Obtained {
-  readonly process: 'bwrap' | 'none';
-  /** Whether system calls are filtered. */
-  readonly seccomp: boolean;
-  /** Whether memory and processes are limited by the kernel. */
-  readonly cgroup: boolean;
-  /** Where the server's files are: in the clear on a disk, in memory, or encrypted on a disk. */
-  readonly volume: 'directory' | 'ephemeral' | 'encrypted';
+export type Obtained = BootBinding['sandbox'];
+
+/** A port of the server's loopback interface: through a Unix socket where it has one of its own, else this machine's. */
+export interface HttpPlace {
+  readonly port: number;
+  readonly socketPath?: string;
 }
 
 /** What one server process is given. */
 export interface House {
   /** Starts the server; once for each house. */
   start(): ChildProcessWithoutNullStreams;
-  /** Where the gateway reaches a server that speaks HTTP: a Unix socket, or a port of this machine. */
-  readonly http?: { readonly socketPath: string } | { readonly port: number };
+  /** Opens a server that lives in this very process; `start` is not for it. */
+  readonly inProcess?: () => ServerProcess;
+  /** Where the gateway reaches a server that speaks HTTP. */
+  readonly http?: HttpPlace;
   /** What went out, by destination. */
   egress(): ReadonlyMap<string, Readonly<EgressCount>>;
   /** Why the sandbox itself ended the server, where it did; asked after its end. */

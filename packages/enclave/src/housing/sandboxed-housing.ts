@@ -15,6 +15,7 @@ import { isLink } from '../sandbox/probe.ts';
 import type { RelayTask } from '../sandbox/relay-inside.ts';
 import type { FilterArchitecture } from '../sandbox/seccomp.ts';
 import { spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
+import type { NodeLibraries } from './node-libraries.ts';
 import type { House, Housing, ServerTemplate } from './housing.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -34,10 +35,13 @@ export interface SandboxedHousingOptions {
   readonly runDirectory: string;
   /** The Node that runs the relay inside. */
   readonly node: string;
+  /** What that Node needs where the root is an image, which has none of it. */
+  readonly nodeLibraries: () => NodeLibraries;
   readonly onLog: (line: string) => void;
 }
 
 const DATA = '/data';
+const OWN_INSIDE = '/opt/vitrine';
 const NODE_INSIDE = '/opt/vitrine/node';
 /** `.ts` from source, `.js` when packed. */
 const EXTENSION: string = path.extname(fileURLToPath(import.meta.url));
@@ -107,7 +111,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
         ),
       ...(sockets === undefined || template.httpPort === undefined
         ? {}
-        : { http: { socketPath: path.join(sockets, HTTP_SOCKET) } }),
+        : { http: { port: template.httpPort, socketPath: path.join(sockets, HTTP_SOCKET) } }),
       egress: () => egress?.counts() ?? new Map(),
       verdict: () => verdictOf(group),
       dispose,
@@ -141,21 +145,16 @@ function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume
       ? {}
       : { http: { port: template.httpPort, socket: `${SOCKETS_INSIDE}/${HTTP_SOCKET}` } }),
   };
-  const relay: readonly Mount[] =
-    sockets === undefined
-      ? []
-      : [
-          { from: of.node, to: NODE_INSIDE },
-          { from: RELAY_SOURCE, to: RELAY_INSIDE },
-        ];
+  const runtime = sockets === undefined ? undefined : relayRuntime(of);
   const [command = '', ...args] = [
-    ...(sockets === undefined ? [] : [NODE_INSIDE, RELAY_INSIDE, JSON.stringify(task)]),
+    ...(runtime === undefined ? [] : [...runtime.command, RELAY_INSIDE, JSON.stringify(task)]),
     template.command,
     ...template.args,
   ];
   return {
     root: template.root === undefined ? { kind: 'system' } : { kind: 'image', directory: template.root },
-    readOnly: [...template.readable.map((one) => ({ from: one, to: one })), ...relay],
+    readOnly: [...template.readable.map((one) => ({ from: one, to: one })), ...(runtime?.mounts ?? [])],
+    ...(template.root === undefined || runtime === undefined ? {} : { empty: [OWN_INSIDE] }),
     data:
       volume === undefined
         ? { kind: 'memory', bytes: dataBytes(of.limits), at: DATA }
@@ -166,6 +165,29 @@ function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume
     workingDirectory: template.workingDirectory ?? DATA,
     environment: environmentOf(of),
   };
+}
+
+/**
+ * This Node, for the relay. In the root of an image it comes with its own libraries and is started by their
+ * loader, so that it does not matter which C library the image has.
+ */
+function relayRuntime({ template, node, nodeLibraries }: SandboxedHousingOptions): RelayRuntime {
+  const own: readonly Mount[] = [
+    { from: node, to: NODE_INSIDE },
+    { from: RELAY_SOURCE, to: RELAY_INSIDE },
+  ];
+  if (template.root === undefined) return { mounts: own, command: [NODE_INSIDE] };
+  const { loader, libraries } = nodeLibraries();
+  const inside = (file: string): string => `${OWN_INSIDE}/lib/${path.basename(file)}`;
+  return {
+    mounts: [...own, ...[loader, ...libraries].map((file) => ({ from: file, to: inside(file) }))],
+    command: [inside(loader), '--library-path', `${OWN_INSIDE}/lib`, NODE_INSIDE],
+  };
+}
+
+interface RelayRuntime {
+  readonly mounts: readonly Mount[];
+  readonly command: readonly string[];
 }
 
 /** The base of `launch-environment.ts` as it is in a sandbox, and the way out. */

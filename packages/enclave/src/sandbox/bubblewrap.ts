@@ -20,6 +20,8 @@ export interface Mount {
 export interface SandboxPlan {
   /** The system's programs and libraries, or the unpacked root of a container image. */
   readonly root: { readonly kind: 'system' } | { readonly kind: 'image'; readonly directory: string };
+  /** Directories inside that get a file system of their own, in which `readOnly` can make new names. */
+  readonly empty?: readonly string[];
   /** The measured code, the runtime, and other files that the server may read. */
   readonly readOnly: readonly Mount[];
   /** The server's own files: in memory, gone with the sandbox; or a directory. */
@@ -51,7 +53,7 @@ export interface SandboxDescriptors {
 /** Where the sockets to the outside are. */
 export const SOCKETS_INSIDE = '/run/vitrine';
 /** Who the server is inside, whoever that is outside. */
-export const SANDBOX_UID = 1000;
+const SANDBOX_UID = 1000;
 /** The content of `/etc/passwd` inside. */
 export const SANDBOX_PASSWD = `server:x:${SANDBOX_UID}:${SANDBOX_UID}::/data:/usr/sbin/nologin\n`;
 
@@ -87,9 +89,11 @@ export function bubblewrapArguments(
     ...['--proc', '/proc', '--dev', '/dev'],
     ...['--size', `${TEMPORARY_BYTES}`, '--perms', '0700', '--tmpfs', '/tmp'],
     ...['--ro-bind-data', `${descriptors.passwd}`, '/etc/passwd'],
+    ...(plan.empty ?? []).flatMap((one) => ['--size', '65536', '--tmpfs', one]),
     ...plan.readOnly.flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...data(plan.data),
     ...(plan.sockets === undefined ? [] : ['--bind', plan.sockets, SOCKETS_INSIDE]),
+    ...(plan.empty ?? []).flatMap((one) => ['--remount-ro', one]),
     // Last, so that no mount above can put something writable over it.
     ...['--remount-ro', '/', '--chdir', plan.workingDirectory, '--clearenv'],
     ...Object.entries(plan.environment).flatMap(([name, value]) => ['--setenv', name, value]),

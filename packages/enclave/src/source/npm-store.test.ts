@@ -60,7 +60,7 @@ async function place(...packages: readonly FakePackage[]): Promise<Place> {
 }
 
 function treeOf(resolved: Resolved): string {
-  const entry = resolved.launch.args[0] ?? '';
+  const entry = resolved.template.args[0] ?? '';
   return entry.slice(0, entry.indexOf(`${path.sep}node_modules`));
 }
 
@@ -72,7 +72,7 @@ async function lockOf(
 
 promise('P3', 'an npm server is named by version, integrity, lock file and tree digest', async () => {
   const at = await place(server('1.2.3'));
-  const { manifest, launch } = await at.run('npm:@tiny/server@1.2.3', { args: ['--flag'] });
+  const { manifest, template, dataDirectory } = await at.run('npm:@tiny/server@1.2.3', { args: ['--flag'] });
   const hex = expect.stringMatching(/^[0-9a-f]{96}$/);
   expect(manifest.name).toBe('server');
   expect(manifest.server.args).toEqual(['--flag']);
@@ -86,9 +86,13 @@ promise('P3', 'an npm server is named by version, integrity, lock file and tree 
     platform: PLATFORM,
     entry: 'node_modules/@tiny/server/main.js',
   });
-  expect(launch.command).toBe(process.execPath);
-  expect(launch.args).toEqual([path.join(treeOf({ manifest, launch }), 'node_modules/@tiny/server/main.js'), '--flag']);
-  expect(launch.cwd).toBe(path.join(at.state, 'data', 'server'));
+  expect(template.command).toBe(process.execPath);
+  expect(template.args).toEqual([
+    path.join(treeOf({ manifest, template, dataDirectory }), 'node_modules/@tiny/server/main.js'),
+    '--flag',
+  ]);
+  expect(template.workingDirectory).toBeUndefined();
+  expect(dataDirectory).toBe(path.join(at.state, 'data', 'server'));
   expect(await readdir(at.directory)).toEqual([]);
 });
 
@@ -97,7 +101,7 @@ test('what is installed needs neither npm nor network', async () => {
   const first = await at.run('npm:@tiny/server@1.2.3');
   await at.registry.goDown();
   const second = await at.run('npm:@tiny/server@1.2.3', {}, { environment: { PATH: '' } });
-  expect(second).toEqual({ ...first, launch: expect.objectContaining({ args: first.launch.args }) });
+  expect(second).toEqual(first);
   expect(at.progress.filter((line) => line.startsWith('installing'))).toHaveLength(1);
 });
 
@@ -203,7 +207,7 @@ test('install scripts do not run', async () => {
 test('two runs at the same time both get the package, and nothing else is left in the store', async () => {
   const at = await place(server('1.2.3'));
   const [one, two] = await Promise.all([at.run('npm:@tiny/server@1.2.3'), at.run('npm:@tiny/server@1.2.3')]);
-  expect(one.launch).toEqual(two.launch);
+  expect(one.template).toEqual(two.template);
   expect(await readdir(path.join(at.state, 'store'))).toEqual(['@tiny']);
 });
 

@@ -22,9 +22,11 @@ test('path: gives a directory', () => {
 });
 
 const refused: Readonly<Record<string, string>> = {
-  server: 'it names no kind. Write npm:<package>@<version> or path:<directory>; for a command use -- command',
-  'npn:server@1': 'unknown kind "npn"; allowed: npm, path; did you mean "npm"?',
-  'oci:server@1': 'unknown kind "oci"; allowed: npm, path',
+  server: 'it names no kind. Write npm:<package>@<version>, path:<directory>, module:<file> or oci:<image layout>; for a command use -- command',
+  'npn:server@1': 'unknown kind "npn"; allowed: npm, path, module, oci; did you mean "npm"?',
+  'docker:server@1': 'unknown kind "docker"; allowed: npm, path, module, oci',
+  'module:': 'a file or directory must follow "module:"',
+  'oci:': 'a directory must follow "oci:"',
   'npm:server': 'say which version, for instance npm:server@latest, which is then resolved once and locked',
   'npm:server@': 'say which version, for instance npm:server@latest, which is then resolved once and locked',
   'npm:@1.2.3': 'this is not a package name followed by @ and a version, range or tag',
@@ -60,7 +62,7 @@ test('any text gives a spec or a UsageError', () => {
       ),
       (text) => {
         try {
-          expect(['npm', 'path']).toContain(parseServerSpec(text).kind);
+          expect(['npm', 'path', 'module', 'oci']).toContain(parseServerSpec(text).kind);
         } catch (error) {
           expect(error).toBeInstanceOf(UsageError);
         }

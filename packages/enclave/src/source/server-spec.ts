@@ -1,5 +1,6 @@
 /**
- * The text by which people name a server's code: `npm:<package>@<version, range or tag>` or `path:<directory>`.
+ * The text by which people name a server's code: `npm:<package>@<version, range or tag>`, `path:<directory>`,
+ * `module:<file or directory>` or `oci:<image layout>`.
  *
  * @module
  */
@@ -14,7 +15,11 @@ export type ServerSpec =
       /** Exact version, range or tag. */
       readonly wanted: string;
     }
-  | { readonly kind: 'path'; readonly written: string; readonly directory: string };
+  | { readonly kind: 'path'; readonly written: string; readonly directory: string }
+  /** `place` is a file, or a folder. */
+  | { readonly kind: 'module'; readonly written: string; readonly place: string }
+  /** A folder that is an OCI image layout. */
+  | { readonly kind: 'oci'; readonly written: string; readonly directory: string };
 
 // The manifest accepts the same names. Old npm names with capitals cannot be published any more.
 const NPM = /^npm:(?<name>(?:@[a-z0-9._~-]+\/)?[a-z0-9._~-]+)(?:@(?<wanted>[^@]*))?$/;
@@ -22,25 +27,29 @@ const NPM = /^npm:(?<name>(?:@[a-z0-9._~-]+\/)?[a-z0-9._~-]+)(?:@(?<wanted>[^@]*
 const WANTED = /^[0-9A-Za-z.+~^<>=|*_ -]+$/;
 const EXACT = /^[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?$/;
 
+const KINDS = ['npm', 'path', 'module', 'oci'] as const;
+
 /** @throws UsageError with code `source.spec`. */
 export function parseServerSpec(written: string): ServerSpec {
   const kind = written.split(':', 1)[0] ?? '';
   if (!written.includes(':')) {
     throw invalid(
       written,
-      'it names no kind. Write npm:<package>@<version> or path:<directory>; for a command use -- command',
+      'it names no kind. Write npm:<package>@<version>, path:<directory>, module:<file> or oci:<image layout>; for a command use -- command',
     );
   }
-  if (kind === 'path') {
-    const directory = written.slice('path:'.length);
-    if (directory === '' || directory.includes('\0')) throw invalid(written, 'a directory must follow "path:"');
-    return { kind: 'path', written, directory };
+  if (kind === 'path' || kind === 'module' || kind === 'oci') {
+    const place = written.slice(kind.length + 1);
+    if (place === '' || place.includes('\0')) {
+      throw invalid(written, `${kind === 'module' ? 'a file or directory' : 'a directory'} must follow "${kind}:"`);
+    }
+    return kind === 'module' ? { kind, written, place } : { kind, written, directory: place };
   }
   if (kind !== 'npm') {
-    const hint = nearest(kind, ['npm', 'path']);
+    const hint = nearest(kind, KINDS);
     throw invalid(
       written,
-      `unknown kind ${JSON.stringify(kind)}; allowed: npm, path${hint === undefined ? '' : `; did you mean ${JSON.stringify(hint)}?`}`,
+      `unknown kind ${JSON.stringify(kind)}; allowed: ${KINDS.join(', ')}${hint === undefined ? '' : `; did you mean ${JSON.stringify(hint)}?`}`,
     );
   }
   const groups = NPM.exec(written)?.groups;

@@ -8,7 +8,7 @@
  */
 import { chmod, copyFile, lstat, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { type Exclude, listTree } from './tree-listing.ts';
+import { type Exclude, type LinkRule, listTree } from './tree-listing.ts';
 
 /** Copies the tree under `from` into the new directory `to`; owners, times and other mode bits are left behind. */
 export async function copyTree(from: string, to: string, exclude?: Exclude): Promise<void> {
@@ -26,8 +26,8 @@ export async function copyTree(from: string, to: string, exclude?: Exclude): Pro
 }
 
 /** Makes everything under `root`, and `root` itself, read-only. Executable files stay executable. */
-export async function sealTree(root: string): Promise<void> {
-  for (const entry of await listTree(root)) {
+export async function sealTree(root: string, links?: LinkRule): Promise<void> {
+  for (const entry of await listTree(root, undefined, links)) {
     if (entry.kind === 'link') continue;
     const mode = entry.kind === 'directory' || entry.executable ? 0o555 : 0o444;
     await chmod(path.join(root, entry.path), mode);

@@ -21,7 +21,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UsageError } from '@vitrine/documents';
-import { type Exclude, listTree, type TreeEntry } from './tree-listing.ts';
+import { type Exclude, type LinkRule, listTree, type TreeEntry } from './tree-listing.ts';
 
 const DOMAIN = 'vitrine/tree/v1';
 const CHUNK_BYTES = 1 << 18;
@@ -33,8 +33,8 @@ const FILES_PER_TURN = 64;
  *
  * @throws UsageError (`tree.entry`) for what cannot be measured, or that changes while it is read.
  */
-export async function treeDigest(root: string, exclude?: Exclude): Promise<string> {
-  const entries = await listTree(root, exclude);
+export async function treeDigest(root: string, exclude?: Exclude, links?: LinkRule): Promise<string> {
+  const entries = await listTree(root, exclude, links);
   const hash = createHash('sha384');
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   addText(hash, DOMAIN);

@@ -20,20 +20,27 @@ export type TreeEntry =
 /** Whether to leave out the entry at `path` with all below it. */
 export type Exclude = (path: string) => boolean;
 
+/** `any` is for a tree that becomes the root of a file system, out of which no link can lead. */
+export type LinkRule = 'inside' | 'any';
+
 /**
  * Lists the tree under `root`, without `root` itself, sorted by the bytes of the paths.
  *
  * @throws UsageError with code `tree.entry` for sockets, devices, FIFOs, names that are not UTF-8,
  *   and symbolic links that could lead out of the tree.
  */
-export async function listTree(root: string, exclude: Exclude = () => false): Promise<readonly TreeEntry[]> {
+export async function listTree(
+  root: string,
+  exclude: Exclude = () => false,
+  links: LinkRule = 'inside',
+): Promise<readonly TreeEntry[]> {
   const entries: TreeEntry[] = [];
   const pending: string[] = [''];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     for (const name of await readdir(path.join(root, directory), { encoding: 'buffer' })) {
       const relative = directory === '' ? decode(name, root) : `${directory}/${decode(name, root)}`;
       if (exclude(relative)) continue;
-      const entry = await readEntry(root, relative);
+      const entry = await readEntry(root, relative, links);
       entries.push(entry);
       if (entry.kind === 'directory') pending.push(relative);
     }
@@ -44,14 +51,14 @@ export async function listTree(root: string, exclude: Exclude = () => false): Pr
     .map(({ entry }) => entry);
 }
 
-async function readEntry(root: string, relative: string): Promise<TreeEntry> {
+async function readEntry(root: string, relative: string, links: LinkRule): Promise<TreeEntry> {
   const absolute = path.join(root, relative);
   const found = await lstat(absolute);
   if (found.isDirectory()) return { kind: 'directory', path: relative };
   if (found.isFile()) return { kind: 'file', path: relative, executable: isExecutable(found.mode) };
   if (found.isSymbolicLink()) {
     const target = decode(await readlink(absolute, { encoding: 'buffer' }), absolute).replaceAll(path.sep, '/');
-    if (!staysInside(relative, target)) {
+    if (links === 'inside' && !staysInside(relative, target)) {
       throw refused(absolute, `is a symbolic link to ${JSON.stringify(target)}, which may lead out of the tree`);
     }
     return { kind: 'link', path: relative, target };

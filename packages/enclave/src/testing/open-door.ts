@@ -4,6 +4,7 @@
  *
  * @module
  */
+
 import { connect as connectPlain } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import {
@@ -15,6 +16,7 @@ import {
 import type { Manifest } from '@vitrine/documents';
 import { onTestFinished } from 'vitest';
 import { type FrontDoor, type FrontDoorOptions, openFrontDoor } from '../front-door/front-door.ts';
+import { createAuthenticator } from '../guard/authenticate.ts';
 
 export const MANIFEST: Manifest = {
   type: 'vitrine/manifest/v1',
@@ -24,6 +26,8 @@ export const MANIFEST: Manifest = {
   sandbox: 'none',
   runtime: { vitrine: '0.1.0', node: '24.21.0' },
 };
+
+const NO_NETWORK = { fetch: () => Promise.reject(new Error('no network here')), now: () => new Date(0) };
 
 /** Evidence without meaning: the report data itself. */
 export const quoteSource: QuoteSource = {
@@ -45,7 +49,7 @@ export async function openDoor(options: Partial<FrontDoorOptions> = {}): Promise
     source: quoteSource,
     manifest: MANIFEST,
     tlsSpki: identity.spkiSha256,
-    sandbox: 'none',
+    sandbox: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
     randomBytes: (length) => new Uint8Array(length).fill(7),
   });
   const served: string[] = [];
@@ -53,6 +57,7 @@ export async function openDoor(options: Partial<FrontDoorOptions> = {}): Promise
     identity,
     evidence,
     listen: { host: '127.0.0.1', port: 0, publicHosts: ['bank.example'] },
+    auth: { settings: { kind: 'none' }, authenticator: createAuthenticator({ kind: 'none' }, NO_NETWORK) },
     handle: async (request, response) => {
       served.push(request.url ?? '');
       request.resume();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RefusalError } from '../refusal.ts';
-import { finish, openDer, readDer, Tag, take, takeIf } from './der.ts';
+import { type DerElement, finish, openDer, readDer, Tag, take, takeIf } from './der.ts';
 
 const bytes = (...values: readonly number[]): Uint8Array<ArrayBuffer> => Uint8Array.from(values);
 const read =
@@ -9,9 +9,20 @@ const read =
   () =>
     readDer(bytes(...values), Tag.sequence, 'value');
 
+/** A constructed element of which `bytes` are the content alone. */
+const contentIs = (bytes: Uint8Array<ArrayBuffer>): DerElement => ({
+  tag: Tag.sequence,
+  bytes,
+  start: 0,
+  contentStart: 0,
+  end: bytes.length,
+  der: bytes,
+  content: bytes,
+});
+
 /** Opens everything that claims to be constructed, as far down as a caller could. */
 function walk(input: Uint8Array<ArrayBuffer>, depth = 0): void {
-  for (const element of openDer({ tag: Tag.sequence, der: input, content: input }, 'value').elements) {
+  for (const element of openDer(contentIs(input), 'value').elements) {
     if (depth < 10 && (element.tag & 0x20) !== 0) walk(element.content, depth + 1);
   }
 }

@@ -31,9 +31,17 @@ export const Tag = {
   explicit3: 0xa3,
 } as const;
 
-/** One element. Both members are views into the input. */
+/**
+ * One element, as its place in the bytes that were read. `der` and `content` are views made at each
+ * use: a view costs more than reading the element, and most elements need none.
+ */
 export interface DerElement {
   readonly tag: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the identifier, the content and whatever follows begin in `bytes`. */
+  readonly start: number;
+  readonly contentStart: number;
+  readonly end: number;
   /** Identifier, length and content. */
   readonly der: Uint8Array<ArrayBuffer>;
   readonly content: Uint8Array<ArrayBuffer>;
@@ -48,18 +56,21 @@ export interface DerCursor {
 
 /** Reads `bytes` as exactly one element with `tag`; `what` names it in refusals. */
 export function readDer(bytes: Uint8Array<ArrayBuffer>, tag: number, what: string): DerElement {
-  const element = readElement(bytes, 0, what);
+  const element = readElement(bytes, 0, bytes.length, what);
   if (element.end !== bytes.length) refuse(`${what}: bytes after the end of the DER value`);
   return expectTag(element, tag, what);
 }
 
 /** Opens a constructed element: its content must divide exactly into elements. */
 export function openDer(element: DerElement, what: string): DerCursor {
-  const elements: DerElement[] = [];
-  const { content } = element;
-  for (let offset = 0; offset < content.length; ) {
-    const next = readElement(content, offset, what);
-    elements.push(next);
+  const { bytes, contentStart, end } = element;
+  let count = 0;
+  for (let offset = contentStart; offset < end; count++) offset = endOf(bytes, offset, end, what);
+  // As long as it will be: a list that grows takes room for 17 elements with the first.
+  const elements = new Array<DerElement>(count);
+  for (let index = 0, offset = contentStart; index < count; index++) {
+    const next = readElement(bytes, offset, end, what);
+    elements[index] = next;
     offset = next.end;
   }
   return { what, elements, index: 0 };
@@ -95,55 +106,60 @@ function expectTag(element: DerElement, tag: number, what: string): DerElement {
     : refuse(`${what}: wrong DER type`, { expected: `tag ${showTag(tag)}`, actual: `tag ${showTag(element.tag)}` });
 }
 
-/** Makes its views when they are asked for: of most elements only one is, and a view costs more than reading the element. */
 class ElementInBytes implements DerElement {
   readonly tag: number;
-  /** Where it ends in the bytes that it was read from. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly start: number;
+  readonly contentStart: number;
   readonly end: number;
-  readonly #bytes: Uint8Array<ArrayBuffer>;
-  readonly #start: number;
-  readonly #contentStart: number;
-  #content: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(tag: number, bytes: Uint8Array<ArrayBuffer>, start: number, contentStart: number, end: number) {
     this.tag = tag;
-    this.#bytes = bytes;
-    this.#start = start;
-    this.#contentStart = contentStart;
+    this.bytes = bytes;
+    this.start = start;
+    this.contentStart = contentStart;
     this.end = end;
   }
 
   get der(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.subarray(this.#start, this.end);
+    return this.bytes.subarray(this.start, this.end);
   }
 
   get content(): Uint8Array<ArrayBuffer> {
-    this.#content ??= this.#bytes.subarray(this.#contentStart, this.end);
-    return this.#content;
+    return this.bytes.subarray(this.contentStart, this.end);
   }
 }
 
-function readElement(bytes: Uint8Array<ArrayBuffer>, start: number, what: string): ElementInBytes {
-  const tag = byteAt(bytes, start, what);
+/** The element that begins at `start`, all of which must be before `limit`. */
+function readElement(bytes: Uint8Array<ArrayBuffer>, start: number, limit: number, what: string): ElementInBytes {
+  const end = endOf(bytes, start, limit, what);
+  const first = bytes[start + 1] ?? 0;
+  const contentStart = start + 2 + (first >= 0x80 ? first & 0x7f : 0);
+  return new ElementInBytes(bytes[start] ?? 0, bytes, start, contentStart, end);
+}
+
+/** Where the element that begins at `start` ends, which must not be behind `limit`. */
+function endOf(bytes: Uint8Array<ArrayBuffer>, start: number, limit: number, what: string): number {
+  const tag = byteAt(bytes, start, limit, what);
   if ((tag & 0x1f) === 0x1f) refuse(`${what}: DER tag number of more than one byte`);
-  const first = byteAt(bytes, start + 1, what);
-  let offset = start + 2;
+  const first = byteAt(bytes, start + 1, limit, what);
+  let contentStart = start + 2;
   let length = first;
   if (first >= 0x80) {
     const count = first & 0x7f;
     if (count === 0) refuse(`${what}: indefinite length, which DER forbids`);
     if (count > 4) refuse(`${what}: DER length of more than four bytes`);
     length = 0;
-    for (let index = 0; index < count; index++) length = length * 256 + byteAt(bytes, offset++, what);
+    for (let index = 0; index < count; index++) length = length * 256 + byteAt(bytes, contentStart++, limit, what);
     if (length < 0x80 || length < 256 ** (count - 1)) refuse(`${what}: DER length is not minimal`);
   }
-  const end = offset + length;
-  if (end > bytes.length) refuse(`${what}: DER value ends early`);
-  return new ElementInBytes(tag, bytes, start, offset, end);
+  const end = contentStart + length;
+  return end > limit ? refuse(`${what}: DER value ends early`) : end;
 }
 
-function byteAt(bytes: Uint8Array, offset: number, what: string): number {
-  return bytes[offset] ?? refuse(`${what}: DER value ends early`);
+function byteAt(bytes: Uint8Array, offset: number, limit: number, what: string): number {
+  const byte = offset < limit ? bytes[offset] : undefined;
+  return byte ?? refuse(`${what}: DER value ends early`);
 }
 
 function showTag(tag: number): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RefusalError } from '../refusal.ts';
-import { type DerElement, Tag } from './der.ts';
+import { type DerElement, readDer, Tag } from './der.ts';
 import {
   derBoolean,
   derBytesOfBitString,
@@ -12,11 +12,8 @@ import {
   derUnsigned,
 } from './values.ts';
 
-const element = (tag: number, ...content: readonly number[]): DerElement => ({
-  tag,
-  der: Uint8Array.from([tag, content.length, ...content]),
-  content: Uint8Array.from(content),
-});
+const element = (tag: number, ...content: readonly number[]): DerElement =>
+  readDer(Uint8Array.from([tag, content.length, ...content]), tag, 'element');
 const textElement = (tag: number, text: string): DerElement => element(tag, ...new TextEncoder().encode(text));
 const utc = (text: string): Date => derTime(textElement(Tag.utcTime, text), 'time');
 const general = (text: string): Date => derTime(textElement(Tag.generalizedTime, text), 'time');

@@ -10,27 +10,34 @@ import { type DerElement, Tag } from './der.ts';
 
 /** FALSE is 00 and TRUE is ff. */
 export function derBoolean(element: DerElement, what: string): boolean {
-  const [value, ...more] = element.content;
-  if (more.length > 0 || (value !== 0x00 && value !== 0xff)) refuse(`${what}: not a DER BOOLEAN`);
+  const { bytes, contentStart, end } = element;
+  const value = bytes[contentStart];
+  if (end - contentStart !== 1 || (value !== 0x00 && value !== 0xff)) refuse(`${what}: not a DER BOOLEAN`);
   return value === 0xff;
 }
 
 /** Content of a non-negative INTEGER in minimal form, without the sign byte. */
 export function derUnsigned(element: DerElement, what: string): Uint8Array<ArrayBuffer> {
-  const { content } = element;
-  const [first = -1, second = -1] = content;
-  if (first < 0) refuse(`${what}: empty INTEGER`);
+  return element.bytes.subarray(startOfUnsigned(element, what), element.end);
+}
+
+/** Where the digits of a non-negative INTEGER begin. */
+function startOfUnsigned({ bytes, contentStart, end }: DerElement, what: string): number {
+  if (contentStart === end) refuse(`${what}: empty INTEGER`);
+  const first = bytes[contentStart] ?? 0;
   if (first >= 0x80) refuse(`${what}: negative INTEGER`);
-  if (first !== 0 || content.length === 1) return content;
-  if (second < 0x80) refuse(`${what}: INTEGER is not minimal`);
-  return content.subarray(1);
+  if (first !== 0 || end - contentStart === 1) return contentStart;
+  if ((bytes[contentStart + 1] ?? 0) < 0x80) refuse(`${what}: INTEGER is not minimal`);
+  return contentStart + 1;
 }
 
 /** An INTEGER or ENUMERATED of 0 … `maximum`. */
 export function derSmallInteger(element: DerElement, maximum: number, what: string): number {
-  const bytes = derUnsigned(element, what);
-  if (bytes.length > 4) refuse(`${what}: integer too large`, { expected: `at most ${maximum}` });
-  const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+  const { bytes, end } = element;
+  const start = startOfUnsigned(element, what);
+  if (end - start > 4) refuse(`${what}: integer too large`, { expected: `at most ${maximum}` });
+  let value = 0;
+  for (let index = start; index < end; index++) value = value * 256 + (bytes[index] ?? 0);
   return value <= maximum
     ? value
     : refuse(`${what}: integer too large`, { expected: `at most ${maximum}`, actual: String(value) });
@@ -38,12 +45,12 @@ export function derSmallInteger(element: DerElement, maximum: number, what: stri
 
 /** Dotted form of an OBJECT IDENTIFIER. */
 export function derObjectIdentifier(element: DerElement, what: string): string {
-  const { content } = element;
+  const { bytes, contentStart, end } = element;
   let text = '';
   let arc = 0;
   let open = true;
-  for (let index = 0; index < content.length; index++) {
-    const byte = content[index] ?? 0;
+  for (let index = contentStart; index < end; index++) {
+    const byte = bytes[index] ?? 0;
     if (arc === 0 && byte === 0x80) refuse(`${what}: OBJECT IDENTIFIER is not minimal`);
     arc = arc * 128 + (byte & 0x7f);
     if (!Number.isSafeInteger(arc)) refuse(`${what}: OBJECT IDENTIFIER arc too large`);
@@ -60,8 +67,9 @@ export function derObjectIdentifier(element: DerElement, what: string): string {
 
 /** Content of a BIT STRING that is a whole number of bytes. */
 export function derBytesOfBitString(element: DerElement, what: string): Uint8Array<ArrayBuffer> {
-  if (element.content[0] !== 0) refuse(`${what}: not a BIT STRING of whole bytes`);
-  return element.content.subarray(1);
+  const { bytes, contentStart, end } = element;
+  if (contentStart === end || bytes[contentStart] !== 0) refuse(`${what}: not a BIT STRING of whole bytes`);
+  return bytes.subarray(contentStart + 1, end);
 }
 
 /**
@@ -96,15 +104,16 @@ export function derText(element: DerElement, what: string): string {
 
 /** UTCTime `YYMMDDHHMMSSZ` (1950 to 2049) or GeneralizedTime `YYYYMMDDHHMMSSZ`. */
 export function derTime(element: DerElement, what: string): Date {
-  const { tag, content } = element;
+  const { tag, bytes, contentStart, end } = element;
   const yearDigits = tag === Tag.utcTime ? 2 : 4;
   const known = tag === Tag.utcTime || tag === Tag.generalizedTime;
-  if (!known || content.length !== yearDigits + 11 || content[yearDigits + 10] !== 0x5a) return notATime(element, what);
-  for (let index = 0; index < yearDigits + 10; index++) {
-    const digit = content[index] ?? 0;
+  if (!known || end - contentStart !== yearDigits + 11 || bytes[end - 1] !== 0x5a) return notATime(element, what);
+  for (let index = contentStart; index < end - 1; index++) {
+    const digit = bytes[index] ?? 0;
     if (digit < 0x30 || digit > 0x39) return notATime(element, what);
   }
-  const two = (offset: number): number => ((content[offset] ?? 0) - 0x30) * 10 + (content[offset + 1] ?? 0) - 0x30;
+  const two = (offset: number): number =>
+    ((bytes[contentStart + offset] ?? 0) - 0x30) * 10 + (bytes[contentStart + offset + 1] ?? 0) - 0x30;
   const century = yearDigits === 4 ? two(0) : two(0) < 50 ? 20 : 19;
   const year = century * 100 + two(yearDigits - 2);
   const [month, day] = [two(yearDigits), two(yearDigits + 2)];
@@ -115,12 +124,20 @@ export function derTime(element: DerElement, what: string): Date {
     month >= 1 &&
     month <= 12 &&
     day >= 1 &&
-    day <= new Date(Date.UTC(year, month, 0)).getUTCDate() &&
+    day <= daysIn(month, year) &&
     hour < 24 &&
     minute < 60 &&
     second < 60;
-  if (!exists) refuse(`${what}: no such time`, { actual: decode(content, what) });
+  if (!exists) refuse(`${what}: no such time`, { actual: decode(element.content, what) });
   return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+}
+
+const DAYS: readonly number[] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** In the Gregorian calendar; `month` is 1 … 12. */
+function daysIn(month: number, year: number): number {
+  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return month === 2 && leap ? 29 : (DAYS[month - 1] ?? 0);
 }
 
 function notATime(element: DerElement, what: string): never {

@@ -11,7 +11,7 @@ import { type Attempt, refuse } from '../refusal.ts';
 import type { Check } from '../result.ts';
 import type { DcapClaims, DcapTechnology } from './authenticate.ts';
 import type { DcapEndorsements } from './endorsements.ts';
-import { demandEqual, evaluated, proceed, unavailable } from './findings.ts';
+import { demandEqual, evaluated, type Origin, proceed, unavailable, unusable } from './findings.ts';
 import { judgeStatus, type Tcb } from './judge-status.ts';
 import { chooseLevel, type PlatformTcb } from './levels.ts';
 import type { FirmwarePolicy } from './policy.ts';
@@ -21,7 +21,7 @@ import { type IdentityLevel, mergeTcbStatus, type TcbStatus } from './tcb-status
 
 /** Endorsements of the platform, or why there are none. */
 export type AvailableEndorsements =
-  | { readonly available: true; readonly endorsements: DcapEndorsements }
+  | { readonly available: true; readonly origin: Origin; readonly endorsements: DcapEndorsements }
   | { readonly available: false; readonly reason: string };
 
 /** Checks of an appraisal and what it found about the firmware. */
@@ -72,32 +72,43 @@ export function appraiseTcb(
 ): TcbAppraisal {
   const { technology, claims } = subject;
   if (!given.available) return { checks: withoutEndorsements(technology, given.reason, policy) };
-  const { endorsements } = given;
-  const tcbInfo = proceed(endorsements.tcbInfo, (info) => matchTcbInfo(info, subject, policy));
-  const qeLevel = proceed(endorsements.qeIdentity, (identity) => matchIdentity(identity, subject, policy, tcbInfo));
+  const { endorsements, origin } = given;
+  const tcbInfo = proceed(endorsements.tcbInfo, (info) => fitTcbInfo(info, subject, policy));
+  const identity = proceed(endorsements.qeIdentity, (one) => fitIdentity(one, subject, policy, tcbInfo));
+  const qeLevel = proceed(identity, (one) => matchQeIdentity(claims.qeReport, one));
   const { module = () => undefined } = subject;
   const moduleLevel = proceed(tcbInfo, module);
   const anchor = claims.anchor.name;
+  const ids = { tcbInfo: `${technology}.tcb-info`, qeIdentity: `${technology}.qe-identity` };
   const checks = [
-    evaluated(
-      `${technology}.tcb-info`,
-      tcbInfo,
-      anchor,
-      ({ tcbEvaluationDataNumber: number }) =>
-        `TCB info is signed under the same root, in force, and for this platform (evaluation ${number}).`,
-    ),
-    evaluated(
-      `${technology}.qe-identity`,
-      qeLevel,
-      anchor,
-      () => 'The quoting enclave is the one that its signed identity describes.',
-    ),
+    tcbInfo.ok
+      ? evaluated(
+          ids.tcbInfo,
+          tcbInfo,
+          anchor,
+          ({ tcbEvaluationDataNumber: number }) =>
+            `TCB info is signed under the same root, in force, and for this platform (evaluation ${number}).`,
+        )
+      : unusable(ids.tcbInfo, tcbInfo.refusal, anchor, origin),
+    identity.ok
+      ? evaluated(
+          ids.qeIdentity,
+          qeLevel,
+          anchor,
+          () => 'The quoting enclave is the one that its signed identity describes.',
+        )
+      : unusable(ids.qeIdentity, identity.refusal, anchor, origin),
     ...(subject.module === undefined ? [] : [moduleCheck(tcbInfo, moduleLevel, anchor)]),
-    revocationCheck(technology, endorsements, anchor, policy),
+    revocationCheck(technology, endorsements, anchor, policy, origin),
   ];
   const id = `${technology}.tcb-status`;
   if (!tcbInfo.ok || !qeLevel.ok || !moduleLevel.ok) {
-    return { checks: [unavailable(id, 'an endorsement that it rests on is not good'), ...checks] };
+    const rests = [
+      ...(tcbInfo.ok ? [] : [`${ids.tcbInfo} (${tcbInfo.refusal.message})`]),
+      ...(qeLevel.ok ? [] : [`${ids.qeIdentity} (${qeLevel.refusal.message})`]),
+      ...(!tcbInfo.ok || moduleLevel.ok ? [] : [`tdx.module (${moduleLevel.refusal.message})`]),
+    ];
+    return { checks: [unavailable(id, `it rests on ${rests.join(' and ')}, which did not pass`), ...checks] };
   }
   const platform: PlatformTcb = {
     sgx: claims.pck.components,
@@ -121,7 +132,8 @@ function withoutEndorsements(technology: DcapTechnology, reason: string, policy:
   });
 }
 
-function matchTcbInfo(info: TcbInfo, { technology, claims: { pck } }: TcbSubject, policy: FirmwarePolicy): TcbInfo {
+/** Demands that TCB info is for this platform and new enough. */
+function fitTcbInfo(info: TcbInfo, { technology, claims: { pck } }: TcbSubject, policy: FirmwarePolicy): TcbInfo {
   demandEqual('TCB info is of another technology', ENDORSEMENT_IDS[technology].tcbInfo, info.id);
   demandEqual('TCB info is for another kind of platform', `FMSPC ${pck.fmspc}`, `FMSPC ${info.fmspc}`);
   demandEqual('TCB info is for another provisioning certification enclave', `PCE ${pck.pceId}`, `PCE ${info.pceId}`);
@@ -129,12 +141,13 @@ function matchTcbInfo(info: TcbInfo, { technology, claims: { pck } }: TcbSubject
   return info;
 }
 
-function matchIdentity(
+/** Demands that QE identity is for this technology, new enough and of the evaluation of TCB info. */
+function fitIdentity(
   identity: QeIdentity,
-  { technology, claims }: TcbSubject,
+  { technology }: TcbSubject,
   policy: FirmwarePolicy,
   tcbInfo: Attempt<TcbInfo>,
-): IdentityLevel {
+): QeIdentity {
   demandEqual('QE identity is of another technology', ENDORSEMENT_IDS[technology].qeIdentity, identity.id);
   demandEvaluation('QE identity', identity.tcbEvaluationDataNumber, policy);
   if (tcbInfo.ok) {
@@ -145,7 +158,7 @@ function matchIdentity(
       `evaluation ${identity.tcbEvaluationDataNumber}`,
     );
   }
-  return matchQeIdentity(claims.qeReport, identity);
+  return identity;
 }
 
 function demandEvaluation(
@@ -188,19 +201,20 @@ function combine({ refine }: TcbSubject, level: TcbInfo['levels'][number], facts
 
 function revocationCheck(
   technology: DcapTechnology,
-  { revocation }: DcapEndorsements,
+  { revocation: { revoked, problem } }: DcapEndorsements,
   anchor: string,
   policy: FirmwarePolicy,
+  origin: Origin,
 ): Check {
   const id = `${technology}.revocation`;
-  const revoked = revocation.ok ? revocation.value.revoked : [];
-  if (policy.revocation === 'any' && revoked.length === 0) {
-    const state = revocation.ok ? 'those at hand list no certificate' : 'those at hand are not usable';
-    return { id, status: 'waived', message: `The policy does not ask for revocation lists; ${state}.` };
-  }
   if (revoked.length > 0) {
     const message = 'A certificate of this verification was revoked by its issuer.';
     return { id, status: 'failed', expected: 'no revoked certificate', actual: revoked.join(', '), anchor, message };
   }
-  return evaluated(id, revocation, anchor, () => 'No certificate of this verification is revoked.');
+  if (policy.revocation === 'any') {
+    const state = problem === undefined ? 'those at hand list no certificate' : 'those at hand are not usable';
+    return { id, status: 'waived', message: `The policy does not ask for revocation lists; ${state}.` };
+  }
+  if (problem !== undefined) return unusable(id, problem, anchor, origin);
+  return { id, status: 'passed', anchor, message: 'No certificate of this verification is revoked.' };
 }

@@ -13,7 +13,7 @@
  */
 import { type DcapCollateral, fromHex, sameBytes } from '@vitrine/documents';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
-import { type Attempt, attempt, refuse } from '../refusal.ts';
+import { type Attempt, attempt, type RefusalError, refuse } from '../refusal.ts';
 import type { Certificate } from '../x509/certificate.ts';
 import { authenticateChain, type Chain, parseChain, rootOf } from '../x509/chain.ts';
 import { authenticateRevocationList, parseRevocationList, type RevocationList } from '../x509/crl.ts';
@@ -25,19 +25,21 @@ import { parseTcbInfo, type TcbInfo } from './tcb-info.ts';
 export interface DcapEndorsements {
   readonly tcbInfo: Attempt<TcbInfo>;
   readonly qeIdentity: Attempt<QeIdentity>;
-  readonly revocation: Attempt<RevocationFinding>;
+  readonly revocation: RevocationFinding;
 }
 
-/** Whether the lists are good, and what they say. */
+/** What the lists say that are good, and what is wrong with the others. */
 interface RevocationFinding {
   /** Common names and serial numbers of the certificates of this verification that are listed. */
   readonly revoked: readonly string[];
+  /** Why not all lists could be looked into. */
+  readonly problem?: RefusalError;
 }
 
 const TCB_SIGNER = 'Intel SGX TCB Signing';
 
-/** One per kind of platform and evaluation. */
-const MAX_REMEMBERED = 64;
+/** One per kind of platform and evaluation: few at a time, and each is some 50 kB. */
+const MAX_REMEMBERED = 16;
 
 /** What collateral says that was good in all parts, and the authorities under which it was. */
 interface Good {
@@ -73,7 +75,7 @@ export async function authenticateEndorsements(
     return {
       tcbInfo: { ok: true, value: tcbInfo },
       qeIdentity: { ok: true, value: qeIdentity },
-      revocation: { ok: true, value: findRevoked(lists, pckChain) },
+      revocation: { revoked: findRevoked(lists, pckChain) },
     };
   }
   const signers = await authenticateSigners(collateral, pckChain, now);
@@ -88,14 +90,24 @@ export async function authenticateEndorsements(
     return inForce(parseQeIdentity(text), now, 'QE identity');
   });
   const chains = [signers.tcbInfo, signers.qeIdentity].flatMap((signer) => (signer.ok ? [signer.value] : []));
-  const lists = await attempt(() => readLists(collateral, pckChain, chains, now));
-  if (tcbInfo.ok && qeIdentity.ok && lists.ok) {
-    rememberGood(collateral, pckChain, { tcbInfo: tcbInfo.value, qeIdentity: qeIdentity.value, lists: lists.value });
+  const lists = await readLists(collateral, pckChain, now);
+  const { root, pck } = lists;
+  if (tcbInfo.ok && qeIdentity.ok && root.ok && pck.ok && lists.shown.ok) {
+    const all: Lists = { root: root.value, pck: pck.value, signers: chains, shown: lists.shown.value };
+    rememberGood(collateral, pckChain, { tcbInfo: tcbInfo.value, qeIdentity: qeIdentity.value, lists: all });
   }
-  const revocation: DcapEndorsements['revocation'] = lists.ok
-    ? { ok: true, value: findRevoked(lists.value, pckChain) }
-    : lists;
-  return { tcbInfo, qeIdentity, revocation };
+  const found: LooseLists = {
+    signers: chains,
+    ...(root.ok ? { root: root.value } : {}),
+    ...(pck.ok ? { pck: pck.value } : {}),
+  };
+  const bad = [lists.shown, root, pck].find((one) => !one.ok);
+  const revoked = findRevoked(found, pckChain);
+  return {
+    tcbInfo,
+    qeIdentity,
+    revocation: bad === undefined || bad.ok ? { revoked } : { revoked, problem: bad.refusal },
+  };
 }
 
 const FIELDS = [
@@ -201,27 +213,38 @@ interface Lists {
   readonly shown: readonly Certificate[];
 }
 
+/** What there is of {@link Lists}, where not all of it is good. */
+type LooseLists = Pick<Lists, 'signers'> & Partial<Pick<Lists, 'root' | 'pck'>>;
+
+/** Each list apart, since one that is good may name a certificate whatever is wrong with the other. */
 async function readLists(
   collateral: DcapCollateral,
   pckChain: Chain,
-  signers: readonly Chain[],
   now: Date,
-): Promise<Lists> {
+): Promise<
+  { readonly [name in 'root' | 'pck']: Attempt<RevocationList> } & { readonly shown: Attempt<Lists['shown']> }
+> {
   const [leaf, intermediate = leaf] = pckChain;
-  const shown = await checkPckCrlIssuerChain(collateral.pck_crl_issuer_chain, pckChain, now);
-  const root = parseRevocationList(decodeHex(collateral.root_ca_crl, 'root CRL'), 'root CRL');
-  await authenticateRevocationList(root, rootOf(pckChain), now, 'root CRL');
-  const pck = parseRevocationList(decodeHex(collateral.pck_crl, 'PCK CRL'), 'PCK CRL');
-  await authenticateRevocationList(pck, intermediate, now, 'PCK CRL');
-  return { root, pck, signers, shown };
+  const read = (hex: string, issuer: Certificate, what: string): Promise<Attempt<RevocationList>> =>
+    attempt(async () => {
+      const list = parseRevocationList(decodeHex(hex, what), what);
+      await authenticateRevocationList(list, issuer, now, what);
+      return list;
+    });
+  return {
+    shown: await attempt(() => checkPckCrlIssuerChain(collateral.pck_crl_issuer_chain, pckChain, now)),
+    root: await read(collateral.root_ca_crl, rootOf(pckChain), 'root CRL'),
+    pck: await read(collateral.pck_crl, intermediate, 'PCK CRL'),
+  };
 }
 
-function findRevoked({ root, pck, signers }: Lists, [leaf, intermediate = leaf]: Chain): RevocationFinding {
+/** Names of the certificates that are listed, in lists that may be missing. */
+function findRevoked({ root, pck, signers }: LooseLists, [leaf, intermediate = leaf]: Chain): readonly string[] {
   const listed = [
-    ...[leaf].filter(({ serial }) => pck.revoked.has(serial)),
-    ...[intermediate, ...signers.map(([signer]) => signer)].filter(({ serial }) => root.revoked.has(serial)),
+    ...[leaf].filter(({ serial }) => pck?.revoked.has(serial)),
+    ...[intermediate, ...signers.map(([signer]) => signer)].filter(({ serial }) => root?.revoked.has(serial)),
   ];
-  return { revoked: [...new Set(listed.map(({ subject, serial }) => `${subject.commonName} (serial ${serial})`))] };
+  return [...new Set(listed.map(({ subject, serial }) => `${subject.commonName} (serial ${serial})`))];
 }
 
 /**

@@ -102,16 +102,24 @@ export function integerField(fields: Fields, name: string, maximum: number): num
       });
 }
 
+const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
+
 /** A time `2026-01-27T09:01:45Z`. */
 export function timeField(fields: Fields, name: string): Date {
   const what = 'a UTC time such as 2026-01-27T09:01:45Z';
-  const text = textField(fields, name, /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/, what);
-  const time = new Date(text);
-  // Date rolls 30 February over into March; a second reading must give the same text.
-  if (Number.isNaN(time.getTime()) || time.toISOString() !== text.replace('Z', '.000Z')) {
-    refuse(`${fields.place}.${name}: no such time`, { actual: text });
-  }
-  return time;
+  const text = textField(fields, name, TIME, what);
+  const part = (start: number, length: number): number => Number(text.slice(start, start + length));
+  const time = new Date(0);
+  time.setUTCFullYear(part(0, 4), part(5, 2) - 1, part(8, 2));
+  time.setUTCHours(part(11, 2), part(14, 2), part(17, 2));
+  // Date rolls 30 February over into March; what is read back must be what was written.
+  const exists =
+    time.getUTCMonth() === part(5, 2) - 1 &&
+    time.getUTCDate() === part(8, 2) &&
+    time.getUTCHours() === part(11, 2) &&
+    time.getUTCMinutes() === part(14, 2) &&
+    time.getUTCSeconds() === part(17, 2);
+  return exists ? time : refuse(`${fields.place}.${name}: no such time`, { actual: text });
 }
 
 /** The list of texts in field `name`; an absent field is an empty list. */

@@ -30,6 +30,25 @@ export function evaluated<T>(id: string, result: Attempt<T>, anchor: string, mes
     : { id, status: 'failed', ...result.refusal.difference, anchor, message: sentence(result.refusal.message) };
 }
 
+/** Who brought an endorsement: somebody who stands behind it, or a fetcher that asked a vendor's service. */
+export type Origin = 'given' | 'fetched';
+
+/**
+ * An endorsement that cannot be used, so it says nothing about the evidence. Where it was given,
+ * perhaps by the party that wants its revocation hidden, the check has failed; a service that
+ * answers wrongly leaves it open.
+ */
+export function unusable(id: string, { message, difference }: RefusalError, anchor: string, origin: Origin): Check {
+  return origin === 'given'
+    ? { id, status: 'failed', ...difference, anchor, message: sentence(message) }
+    : {
+        id,
+        status: 'unavailable',
+        ...difference,
+        message: `${sentence(message)} Fetched from a service, so nothing follows.`,
+      };
+}
+
 /** Goes on with a value unless it is a refusal, and turns a refusal on the way into one. */
 export function proceed<T, U>(value: Attempt<T>, next: (value: T) => U): Attempt<U> {
   if (!value.ok) return value;

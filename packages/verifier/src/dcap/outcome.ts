@@ -19,11 +19,19 @@ import type { DcapQuote } from './quote.ts';
 export async function endorsementsFor(
   technology: DcapTechnology,
   { pck, pckChain }: DcapClaims,
-  { collateral, now }: { readonly collateral: readonly DcapCollateral[]; readonly now: Date },
+  { collateral, fetched, now }: CollateralInputs,
 ): Promise<AvailableEndorsements> {
   const choice = chooseCollateral(collateral, pck, technology, now);
   if (choice.collateral === undefined) return { available: false, reason: choice.reason };
-  return { available: true, endorsements: await authenticateEndorsements(choice.collateral, pckChain, now) };
+  const origin = fetched.includes(choice.collateral) ? 'fetched' : 'given';
+  return { available: true, origin, endorsements: await authenticateEndorsements(choice.collateral, pckChain, now) };
+}
+
+interface CollateralInputs {
+  readonly collateral: readonly DcapCollateral[];
+  /** Those of `collateral` that a fetcher brought. */
+  readonly fetched: readonly DcapCollateral[];
+  readonly now: Date;
 }
 
 /** Claims about platform and firmware. */

@@ -33,7 +33,7 @@ const PCK_AUTHORITIES: ReadonlyMap<string, 'platform' | 'processor'> = new Map([
 ]);
 
 /** One per machine. */
-const MAX_REMEMBERED = 256;
+const MAX_REMEMBERED = 64;
 
 /** Good chains by their PEM text. */
 const good = new Map<string, Platform & { readonly validity: Validity }>();

@@ -32,6 +32,7 @@ async function known(): Promise<Case> {
 function judge({ pki, quote, collateral }: Case, now: Date = NOW, policy: Partial<TdxPolicy> = {}) {
   return verifyTdx(quote, {
     collateral: [collateral],
+    fetched: [],
     anchors: [anchorOf(pki)],
     policy: { ...POLICY, ...policy },
     now,

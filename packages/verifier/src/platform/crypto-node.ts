@@ -5,7 +5,9 @@
  * @module
  */
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
-import { toHex } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents';
+import { beginningOf } from './beginning.ts';
+import { derSignature } from './der-signature.ts';
 import { isP256Point, isP256Signature } from './p256.ts';
 
 export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-node.ts';
@@ -19,10 +21,10 @@ const PEM_HEAD = '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQg
 const PEM_END = '\n-----END PUBLIC KEY-----\n';
 
 /**
- * Keys by their coordinates. One chain of evidence uses few keys several times, and vendors' keys
+ * Keys by the beginning of their coordinates. One chain of evidence uses few keys several times, and vendors' keys
  * come back with every quote; importing one costs a third of a verification.
  */
-const imported = new Map<string, KeyObject>();
+const imported = new Map<number, { readonly coordinates: Uint8Array; readonly key: KeyObject }>();
 const MAX_IMPORTED = 32;
 
 /**
@@ -38,7 +40,6 @@ export async function verifyEcdsaP256(
 ): Promise<boolean> {
   if (!isP256Signature(signatureRS)) return false;
   const key = importKey(publicKeyXY);
-  // In DER, since node:crypto takes a third longer for r ‖ s, which it converts by way of two big numbers.
   return key !== undefined && verify('sha256', message, key, derSignature(signatureRS));
 }
 
@@ -52,39 +53,16 @@ export async function sha384(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
   return new Uint8Array(hash('sha384', bytes, 'buffer'));
 }
 
-/** ECDSA-Sig-Value (RFC 3279, 2.2.3) of 64 bytes r ‖ s. */
-function derSignature(signatureRS: Uint8Array<ArrayBuffer>): Uint8Array {
-  const der = new Uint8Array(72);
-  let end = writeInteger(der, 2, signatureRS, 0);
-  end = writeInteger(der, end, signatureRS, 32);
-  der[0] = 0x30;
-  der[1] = end - 2;
-  return der.subarray(0, end);
-}
-
-/** Writes 32 bytes from `offset` as a minimal INTEGER at `start`; gives its end. */
-function writeInteger(der: Uint8Array, start: number, bytes: Uint8Array, offset: number): number {
-  let first = offset;
-  while (first < offset + 31 && bytes[first] === 0) first++;
-  // A leading bit would make it negative.
-  const sign = (bytes[first] ?? 0) >= 0x80 ? 1 : 0;
-  const length = offset + 32 - first;
-  der[start] = 0x02;
-  der[start + 1] = length + sign;
-  der.set(bytes.subarray(first, offset + 32), start + 2 + sign);
-  return start + 2 + sign + length;
-}
-
 function importKey(publicKeyXY: Uint8Array<ArrayBuffer>): KeyObject | undefined {
-  const name = toHex(publicKeyXY);
+  const name = beginningOf(publicKeyXY);
   const known = imported.get(name);
-  if (known !== undefined) return known;
+  if (known !== undefined && sameBytes(known.coordinates, publicKeyXY)) return known.key;
   if (!isP256Point(publicKeyXY)) return undefined;
   const { buffer, byteOffset, length } = publicKeyXY;
   const coordinates = Buffer.from(buffer, byteOffset, length).toString('base64');
   const key = createPublicKey(`${PEM_HEAD}${coordinates}${PEM_END}`);
   // Maps keep the order of insertion, so the first is the oldest.
   if (imported.size >= MAX_IMPORTED) imported.delete(imported.keys().next().value ?? name);
-  imported.set(name, key);
+  imported.set(name, { coordinates: publicKeyXY.slice(), key });
   return key;
 }

@@ -9,8 +9,9 @@
  *
  * @module
  */
-import { sameBytes, toHex } from '@vitrine/documents';
+import { concatBytes } from '@vitrine/documents';
 import { verifyEcdsaP256, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from '#crypto';
+import { beginningOf } from './beginning.ts';
 
 /** Each names curve or padding, and digest; see the functions of the same names in `#crypto`. */
 export type SignatureAlgorithm = 'ecdsa-p256-sha256' | 'ecdsa-p384-sha384' | 'rsa-pss-sha384' | 'rsa-pkcs1-sha256';
@@ -25,16 +26,19 @@ const VERIFIERS: Readonly<Record<SignatureAlgorithm, Verifier>> = {
 };
 
 /** Eight per platform and its collateral. */
-const MAX_REMEMBERED = 512;
+const MAX_REMEMBERED = 256;
 
-/** Copies, so that nobody can change what was found good. */
+/** One found good. A copy, so that nobody can change it. */
 interface Good {
-  readonly publicKey: Uint8Array<ArrayBuffer>;
-  readonly message: Uint8Array<ArrayBuffer>;
+  readonly algorithm: SignatureAlgorithm;
+  /** Key, signature and message, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly keyLength: number;
+  readonly signatureLength: number;
 }
 
-/** By algorithm and signature; of two texts with one signature, the later one is remembered. */
-const good = new Map<string, Good>();
+/** By the beginning of the signature; of two that begin alike, the later one is remembered. */
+const good = new Map<number, Good>();
 
 /**
  * Whether the signature is good, computed once for equal arguments.
@@ -49,13 +53,43 @@ export async function verifyEndorsedSignature(
   signature: Uint8Array<ArrayBuffer>,
   algorithm: SignatureAlgorithm = 'ecdsa-p256-sha256',
 ): Promise<boolean> {
-  const name = `${algorithm} ${toHex(signature)}`;
+  const name = beginningOf(signature);
   const known = good.get(name);
-  if (known !== undefined && sameBytes(known.publicKey, publicKey) && sameBytes(known.message, message)) return true;
-  const copy: Good = { publicKey: publicKey.slice(), message: message.slice() };
-  if (!(await VERIFIERS[algorithm](copy.publicKey, copy.message, signature))) return false;
+  if (known?.algorithm === algorithm && isOf(known, publicKey, signature, message)) return true;
+  const bytes = concatBytes(publicKey, signature, message);
+  const [keyLength, signatureLength] = [publicKey.length, signature.length];
+  const messageStart = keyLength + signatureLength;
+  const isGood = await VERIFIERS[algorithm](
+    bytes.subarray(0, keyLength),
+    bytes.subarray(messageStart),
+    bytes.subarray(keyLength, messageStart),
+  );
+  if (!isGood) return false;
   // Maps keep the order of insertion, so the first is the oldest.
   if (good.size >= MAX_REMEMBERED) good.delete(good.keys().next().value ?? name);
-  good.set(name, copy);
+  good.set(name, { algorithm, bytes, keyLength, signatureLength });
+  return true;
+}
+
+function isOf(
+  { bytes, keyLength, signatureLength }: Good,
+  publicKey: Uint8Array,
+  signature: Uint8Array,
+  message: Uint8Array,
+): boolean {
+  return (
+    keyLength === publicKey.length &&
+    signatureLength === signature.length &&
+    bytes.length === keyLength + signatureLength + message.length &&
+    isAt(bytes, 0, publicKey) &&
+    isAt(bytes, keyLength, signature) &&
+    isAt(bytes, keyLength + signatureLength, message)
+  );
+}
+
+function isAt(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
+  for (let index = 0; index < part.length; index++) {
+    if (bytes[offset + index] !== part[index]) return false;
+  }
   return true;
 }

@@ -6,6 +6,7 @@
  */
 import { constants, createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 import { concatBytes, toHex } from '@vitrine/documents';
+import { derSignature } from './der-signature.ts';
 import { isP384Point, isP384Signature, P384_SPKI_HEAD } from './p384.ts';
 import { isRsaSignature, rsaModulus } from './rsa.ts';
 
@@ -29,7 +30,7 @@ export async function verifyEcdsaP384(
 ): Promise<boolean> {
   if (!isP384Signature(signatureRS) || !isP384Point(publicKeyXY)) return false;
   const key = importKey(concatBytes(P384_SPKI_HEAD, publicKeyXY));
-  return verify('sha384', message, { key, dsaEncoding: 'ieee-p1363' }, signatureRS);
+  return verify('sha384', message, key, derSignature(signatureRS));
 }
 
 /**

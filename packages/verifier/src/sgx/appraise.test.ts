@@ -190,8 +190,9 @@ describe('bytes of SGX quotes', () => {
   const accepted = async (bytes: Uint8Array<ArrayBuffer>): Promise<boolean> => {
     try {
       return (
-        deciding(await verifySgx(bytes, { collateral, anchors: [anchorOf(pki)], policy: SGX_POLICY, now: NOW })) ===
-        undefined
+        deciding(
+          await verifySgx(bytes, { collateral, fetched: [], anchors: [anchorOf(pki)], policy: SGX_POLICY, now: NOW }),
+        ) === undefined
       );
     } catch (error) {
       expect(error).toBeInstanceOf(MalformedEvidenceError);

@@ -33,6 +33,7 @@ function collateralOf(path: string): DcapCollateral {
 function verifyRow(row: Omit<Row, 'preset' | 'decidedBy'>, policy: Partial<SgxPolicy> = {}): Promise<SgxOutcome> {
   return verifySgx(readVector(row.file), {
     collateral: row.endorsements.map(collateralOf),
+    fetched: [],
     anchors: INTEL_ANCHORS,
     policy: { ...SGX_POLICY, ...policy },
     now: new Date(row.at),
@@ -123,6 +124,7 @@ describe('real SGX quotes', () => {
       expect(isSgxQuote(sample)).toBe(true);
       const error: unknown = await verifySgx(sample, {
         collateral: [],
+        fetched: [],
         anchors: INTEL_ANCHORS,
         policy: SGX_POLICY,
         now: new Date('2023-11-14T22:13:20Z'),

@@ -19,6 +19,8 @@ import type { SgxPolicy } from './policy.ts';
 export interface SgxInputs {
   /** Everything that is at hand; the one for the platform is chosen. */
   readonly collateral: readonly DcapCollateral[];
+  /** Those of `collateral` that a fetcher brought. */
+  readonly fetched: readonly DcapCollateral[];
   readonly anchors: readonly TrustAnchor[];
   readonly policy: SgxPolicy;
   readonly now: Date;

@@ -13,10 +13,11 @@ import { sha256 } from '#crypto';
 import type { Authenticated } from '../authenticated.ts';
 import { SIMULATOR_MARKER } from '../dcap/anchors.ts';
 import { sentence } from '../dcap/findings.ts';
+import { commonValidity, inForceAt, type Validity } from '../dcap/remembered.ts';
 import { type Attempt, attempt, RefusalError, refuse } from '../refusal.ts';
 import type { Check } from '../result.ts';
 import type { Certificate } from '../x509/certificate.ts';
-import { authenticateChain, type Chain } from '../x509/chain.ts';
+import { authenticateChain } from '../x509/chain.ts';
 import { certificatesOf, type SnpAnchor } from './anchors.ts';
 import { isSameChip, isSignedBy, type SnpCertificates } from './endorsements.ts';
 import { authorityName, type LeafClaims } from './leaf.ts';
@@ -104,13 +105,28 @@ async function findAnchor(
   for (const anchor of anchors.filter(({ product }) => product === leaf.product)) {
     const { root, authorities } = certificatesOf(anchor);
     for (const authority of issuersOf(leaf, [...authorities, ...given])) {
-      const chain: Chain = [leaf.certificate, authority, root];
-      const result = await attempt(() => authenticateChain(chain, now, name, [root]));
+      const chain: GoodChain = [leaf.certificate, authority, root];
+      const result = await attempt(() => authenticateOnce(chain, now, name));
       if (result.ok) return { anchor, authority, root };
       refusal ??= result.refusal;
     }
   }
   throw refusal ?? (await unknownIssuer(leaf, anchors));
+}
+
+type GoodChain = readonly [leaf: Certificate, authority: Certificate, root: Certificate];
+
+/** The last good chain above each leaf. By objects, which are read once for the same bytes and never changed. */
+const good = new WeakMap<Certificate, { readonly chain: GoodChain; readonly validity: Validity }>();
+
+/** That a chain is good depends on nothing but its bytes and the time. */
+async function authenticateOnce(chain: GoodChain, now: Date, name: string): Promise<void> {
+  const [leaf, authority, root] = chain;
+  const known = good.get(leaf);
+  const isKnown = known !== undefined && known.chain[1] === authority && known.chain[2] === root;
+  if (isKnown && inForceAt(known.validity, now)) return;
+  await authenticateChain(chain, now, name, [root]);
+  good.set(leaf, { chain, validity: commonValidity(chain.map(({ notBefore, notAfter }) => [notBefore, notAfter])) });
 }
 
 /** Those certificates that may have issued the leaf: the name decides which are tried, the signature whether they did. */

@@ -9,8 +9,9 @@
  *
  * @module
  */
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes, toHex } from '@vitrine/documents';
 import { verifyEcdsaP384 } from '#crypto';
+import { remember } from '../dcap/remembered.ts';
 import { RefusalError } from '../refusal.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { AUTHORITY_PROFILE, type LeafClaims, parseLeaf } from './leaf.ts';
@@ -41,18 +42,48 @@ export async function chooseCertificates(
   const authorities: Certificate[] = [];
   let unreadable: RefusalError | undefined;
   for (const der of given.slice(0, MAX_CERTIFICATES)) {
-    const leaf = read(() => parseLeaf(der));
+    const leaf = read(() => readOnce(leavesRead, der, parseLeaf));
     if (!(leaf instanceof RefusalError)) {
       leaves.push(leaf);
       continue;
     }
-    const authority = read(() => parseCertificate(der, 'AMD authority', AUTHORITY_PROFILE));
+    const authority = read(() => readOnce(authoritiesRead, der, parseAuthority));
     if (authority instanceof RefusalError) unreadable ??= leaf;
     else authorities.push(authority);
   }
   const candidates = leaves.filter(({ kind }) => kind === report.signer);
   const leaf = await chooseLeaf(candidates, report);
   return { leaf, candidates, authorities, reason: reasonOf(report, candidates, leaves, unreadable) };
+}
+
+function parseAuthority(der: Uint8Array<ArrayBuffer>): Certificate {
+  return parseCertificate(der, 'AMD authority', AUTHORITY_PROFILE);
+}
+
+/** What was read from the bytes in `der`, which are a copy: nobody can change them. */
+interface Read<T> {
+  readonly der: Uint8Array<ArrayBuffer>;
+  readonly value: T;
+}
+
+/** A platform's certificates come back with each of its reports. By their last bytes, which are of a signature. */
+const leavesRead = new Map<string, Read<LeafClaims>>();
+const authoritiesRead = new Map<string, Read<Certificate>>();
+const NAME_BYTES = 16;
+
+/** What `parse` makes of the very same bytes; a refusal is not remembered. */
+function readOnce<T>(
+  memory: Map<string, Read<T>>,
+  der: Uint8Array<ArrayBuffer>,
+  parse: (der: Uint8Array<ArrayBuffer>) => T,
+): T {
+  const name = toHex(der.subarray(-NAME_BYTES));
+  const known = memory.get(name);
+  if (known !== undefined && sameBytes(known.der, der)) return known.value;
+  const copy = der.slice();
+  const value = parse(copy);
+  remember(memory, name, { der: copy, value }, MAX_CERTIFICATES);
+  return value;
 }
 
 /** Several fleets may have one TCB version, and then only the signature tells which fleet it is. */

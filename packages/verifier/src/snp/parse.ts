@@ -140,8 +140,9 @@ function zerosOf(version: number): readonly (readonly [start: number, end: numbe
 }
 
 function requireZeros(bytes: Uint8Array, start: number, end: number): void {
-  const index = bytes.subarray(start, end).findIndex((value) => value !== 0);
-  if (index >= 0) malformed(`byte 0x${(start + index).toString(16)} must be zero in this report version`);
+  for (let index = start; index < end; index++) {
+    if (bytes[index] !== 0) malformed(`byte 0x${index.toString(16)} must be zero in this report version`);
+  }
 }
 
 function readSignerInfo(info: number): Pick<SnpReport, 'signer' | 'maskChipKey' | 'authorKey'> {

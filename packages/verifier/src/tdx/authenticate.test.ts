@@ -201,6 +201,7 @@ describe('a PCK chain that is wrong in one place', () => {
       const pki = forgePki({ now: NOW });
       const outcome = await verifyTdx(forgeQuote(pki, { chain: chainOf(pki) }), {
         collateral: [forgeCollateral(pki)],
+        fetched: [],
         anchors: [anchorOf(pki)],
         policy: POLICY,
         now: NOW,

@@ -35,6 +35,7 @@ async function decidingCheck(row: Row, bytes = readVector(row.file)): Promise<st
   try {
     const outcome = await verifyTdx(bytes, {
       collateral: row.endorsements.map(collateralOf),
+      fetched: [],
       anchors: INTEL_ANCHORS,
       policy: POLICY,
       now: new Date(row.at),
@@ -119,6 +120,7 @@ describe('real TDX quotes of versions 4 and 5', () => {
     async () => {
       const outcome = await verifyTdx(readVector('tdx/intel-qvl-sample/quote.dat'), {
         collateral: [],
+        fetched: [],
         anchors: INTEL_ANCHORS,
         policy: POLICY,
         now: new Date('2023-11-14T22:13:20Z'),

@@ -20,6 +20,8 @@ import type { TdxPolicy } from './policy.ts';
 export interface TdxInputs {
   /** Everything that is at hand; the one for the platform is chosen. */
   readonly collateral: readonly DcapCollateral[];
+  /** Those of `collateral` that a fetcher brought. */
+  readonly fetched: readonly DcapCollateral[];
   readonly anchors: readonly TrustAnchor[];
   readonly policy: TdxPolicy;
   readonly now: Date;

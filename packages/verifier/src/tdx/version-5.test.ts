@@ -82,13 +82,21 @@ describe('service TDs', () => {
   promise('P7', 'one that the policy does not name: tdx.service-td fails alone', async () => {
     expect(idsOf(await verifyForged({ quote: version5(bound) }), 'failed')).toEqual(['tdx.service-td']);
     const other = await verifyForged({ quote: version5(bound), policy: { serviceTds: ['cd'.repeat(48)] } });
-    expect(checkOf(other, 'tdx.service-td')).toMatchObject({ status: 'failed', actual: SERVICE_TD });
+    expect(checkOf(other, 'tdx.service-td')).toMatchObject({
+      status: 'failed',
+      expected: `${'00'.repeat(48)} or ${'cd'.repeat(48)}`,
+      actual: SERVICE_TD,
+    });
+    const none = await verifyForged({ quote: version5(bound), policy: { serviceTds: 'none' } });
+    expect(checkOf(none, 'tdx.service-td')).toMatchObject({ status: 'failed', expected: '00'.repeat(48) });
   });
 
   promise('P7', 'one that the policy names passes, and with it MIGRATABLE', async () => {
     const policy = { serviceTds: [SERVICE_TD] };
     expect(deciding(await verifyForged({ quote: version5(bound), policy }))).toBeUndefined();
-    expect(deciding(await verifyForged({ quote: version5(bound, migratable), policy }))).toBeUndefined();
+    const outcome = await verifyForged({ quote: version5(bound, migratable), policy });
+    expect(deciding(outcome)).toBeUndefined();
+    expect(checkOf(outcome, 'tdx.attributes').expected).toMatch(/DEBUG, SEPT_VE_DISABLE, MIGRATABLE, KL/);
   });
 
   promise('P7', 'MIGRATABLE without that service TD is refused', async () => {
@@ -105,6 +113,7 @@ describe('service TDs', () => {
   promise('P7', 'a TD 1.0 body has none, and says so', async () => {
     expect(checkOf(await verifyForged(), 'tdx.service-td')).toMatchObject({
       status: 'passed',
+      actual: 'TD 1.0',
       message: expect.stringContaining('TD 1.0') as string,
     });
   });

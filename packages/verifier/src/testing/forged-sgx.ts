@@ -33,10 +33,11 @@ const GOOD_PKI = forgePki({ now: NOW });
 /** Verifies good evidence with `changes`. */
 export async function verifyForgedSgx(changes: SgxChanges = {}): Promise<SgxOutcome> {
   const pki = changes.pki === undefined ? GOOD_PKI : forgePki({ now: NOW, ...changes.pki });
-  const { collateral = {} } = changes;
+  const { collateral: change = {} } = changes;
+  const collateral = typeof change === 'function' ? change(pki) : [forgeCollateral(pki, { ...forSgx, ...change })];
   return verifySgx(forgeQuote(pki, { enclave: (good) => good, ...changes.quote }), {
-    collateral:
-      typeof collateral === 'function' ? collateral(pki) : [forgeCollateral(pki, { ...forSgx, ...collateral })],
+    collateral,
+    fetched: changes.origin === 'fetched' ? collateral : [],
     anchors: changes.anchors?.(pki) ?? [anchorOf(pki)],
     policy: { ...SGX_POLICY, ...changes.policy },
     now: changes.now ?? NOW,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { constants, generateKeyPair, type KeyObject, sign } from 'node:crypto';
+import { constants, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import {
   authorityKeyIdentifier,
@@ -26,7 +26,7 @@ import {
 import type { SnpAnchor } from '../snp/anchors.ts';
 import type { SnpPolicy } from '../snp/policy.ts';
 import { type SnpProduct, tcbArcs } from '../snp/product.ts';
-import { verifySnp } from '../snp/verify-snp.ts';
+import { type SnpInputs, verifySnp } from '../snp/verify-snp.ts';
 import type { HardwareOutcome } from '../technology.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -86,13 +86,23 @@ interface KeyPair {
 
 const generate = promisify(generateKeyPair);
 
+/** PEM of the private keys of root and authority, which the run of many mutants makes once for all. */
+const READY_KEYS = { root: 'VITRINE_TEST_SNP_ROOT', authority: 'VITRINE_TEST_SNP_AUTHORITY' } as const;
+
 export async function generateSnpKeys(): Promise<SnpKeys> {
   const [root, authority, leaf] = await Promise.all([
-    generate('rsa', { modulusLength: 4096 }),
-    generate('rsa', { modulusLength: 4096 }),
+    authorityKeys(READY_KEYS.root),
+    authorityKeys(READY_KEYS.authority),
     generate('ec', { namedCurve: 'P-384' }),
   ]);
   return { root, authority, leaf };
+}
+
+async function authorityKeys(variable: string): Promise<KeyPair> {
+  const pem = process.env[variable];
+  if (pem === undefined) return generate('rsa', { modulusLength: 4096 });
+  const privateKey = createPrivateKey(pem);
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }
 
 /** A key of another chip or fleet. */
@@ -321,8 +331,20 @@ export function signatureOf(report: Uint8Array): readonly [r: Uint8Array, s: Uin
   return [report.slice(0x2a0, 0x2d0).reverse(), report.slice(0x2e8, 0x318).reverse()];
 }
 
+/** A report, and everything that it is judged with. */
+export interface ForgedSnp {
+  readonly report: Bytes;
+  readonly inputs: SnpInputs;
+}
+
 /** Verifies good evidence with `changes`. */
 export async function verifyForgedSnp(keys: SnpKeys, changes: SnpChanges = {}): Promise<HardwareOutcome> {
+  const { report, inputs } = forgeSnp(keys, changes);
+  return verifySnp(report, inputs);
+}
+
+/** Good evidence with `changes`. */
+export function forgeSnp(keys: SnpKeys, changes: SnpChanges = {}): ForgedSnp {
   const product = changes.product ?? 'Genoa';
   const pki = forgePki(keys, changes);
   const list: ListDescription = {
@@ -340,14 +362,17 @@ export async function verifyForgedSnp(keys: SnpKeys, changes: SnpChanges = {}): 
     simulator: true,
   };
   const signedList = issueList(changes.list?.(list, keys) ?? list);
-  return verifySnp(forgeReport(keys.leaf.privateKey, changes), {
-    endorsements: {
-      dcap: [],
-      certificates: changes.certificates?.(pki) ?? [pki.leaf],
-      revocationLists: changes.lists?.(signedList) ?? [signedList],
+  return {
+    report: forgeReport(keys.leaf.privateKey, changes),
+    inputs: {
+      endorsements: {
+        dcap: [],
+        certificates: changes.certificates?.(pki) ?? [pki.leaf],
+        revocationLists: changes.lists?.(signedList) ?? [signedList],
+      },
+      policy: { ...SNP_POLICY, ...changes.policy },
+      now: changes.now ?? SNP_NOW,
+      anchors: changes.anchors?.(anchor) ?? [anchor],
     },
-    policy: { ...SNP_POLICY, ...changes.policy },
-    now: changes.now ?? SNP_NOW,
-    anchors: changes.anchors?.(anchor) ?? [anchor],
-  });
+  };
 }

@@ -14,6 +14,7 @@ import {
   type PkiChanges,
 } from '@vitrine/simulator/faults';
 import type { TrustAnchor } from '../dcap/anchors.ts';
+import type { Origin } from '../dcap/findings.ts';
 import type { Check, CheckStatus } from '../result.ts';
 import type { TdxPolicy } from '../tdx/policy.ts';
 import { type TdxOutcome, verifyTdx } from '../tdx/verify-tdx.ts';
@@ -45,6 +46,8 @@ export interface Changes {
   readonly quote?: ForgedQuoteOptions;
   /** Also a list of collateral, made from the PKI. */
   readonly collateral?: CollateralChanges | ((pki: ForgedPki) => readonly DcapCollateral[]);
+  /** Who brought the collateral; given unless a test says otherwise. */
+  readonly origin?: Origin;
   readonly policy?: Partial<TdxPolicy>;
   readonly now?: Date;
   readonly anchors?: (pki: ForgedPki) => readonly TrustAnchor[];
@@ -61,9 +64,11 @@ export function anchorOf(pki: ForgedPki): TrustAnchor {
 /** Verifies good evidence with `changes`. */
 export async function verifyForged(changes: Changes = {}): Promise<TdxOutcome> {
   const pki = changes.pki === undefined ? GOOD_PKI : forgePki({ now: NOW, ...changes.pki });
-  const { collateral = {} } = changes;
+  const { collateral: change = {} } = changes;
+  const collateral = typeof change === 'function' ? change(pki) : [forgeCollateral(pki, change)];
   return verifyTdx(forgeQuote(pki, changes.quote), {
-    collateral: typeof collateral === 'function' ? collateral(pki) : [forgeCollateral(pki, collateral)],
+    collateral,
+    fetched: changes.origin === 'fetched' ? collateral : [],
     anchors: changes.anchors?.(pki) ?? [anchorOf(pki)],
     policy: { ...POLICY, ...changes.policy },
     now: changes.now ?? NOW,

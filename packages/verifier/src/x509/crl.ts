@@ -105,20 +105,35 @@ function readEntries(entries: DerElement | undefined, what: string): ReadonlySet
   if (entries === undefined) return new Set();
   const cursor = openDer(entries, what);
   if (cursor.elements.length === 0) refuse(`${what}: empty list of revoked certificates written out`);
-  return new Set(
-    cursor.elements.map((element) => {
-      if (element.tag !== Tag.sequence) refuse(`${what}: malformed entry`);
-      const entry = openDer(element, what);
-      const serial = derUnsigned(take(entry, Tag.integer, `${what} serial number`), `${what} serial number`);
-      const time = takeIf(entry, Tag.utcTime, Tag.generalizedTime);
-      if (time === undefined) refuse(`${what}: entry without a revocation date`);
-      else derTime(time, `${what} revocation date`);
-      const extensions = takeIf(entry, Tag.sequence);
-      finish(entry);
-      if (extensions !== undefined) readEntryExtensions(extensions, what);
-      return toHex(serial);
-    }),
-  );
+  const serials = new Set<string>();
+  const [serialName, dateName] = [`${what} serial number`, `${what} revocation date`];
+  let before: DerElement | undefined;
+  for (const element of cursor.elements) {
+    if (element.tag !== Tag.sequence) refuse(`${what}: malformed entry`);
+    const entry = openDer(element, what);
+    const serial = derUnsigned(take(entry, Tag.integer, serialName), serialName);
+    const time = takeIf(entry, Tag.utcTime, Tag.generalizedTime);
+    if (time === undefined) return refuse(`${what}: entry without a revocation date`);
+    derTime(time, dateName);
+    const extensions = takeIf(entry, Tag.sequence);
+    finish(entry);
+    if (extensions !== undefined) {
+      // Nearly all entries give the same reason, and what was acceptable before is so again.
+      if (before === undefined || !isSameDer(before, extensions)) readEntryExtensions(extensions, what);
+      before = extensions;
+    }
+    serials.add(toHex(serial));
+  }
+  return serials;
+}
+
+function isSameDer(left: DerElement, right: DerElement): boolean {
+  const length = left.end - left.start;
+  if (length !== right.end - right.start) return false;
+  for (let index = 0; index < length; index++) {
+    if (left.bytes[left.start + index] !== right.bytes[right.start + index]) return false;
+  }
+  return true;
 }
 
 function readEntryExtensions(element: DerElement, what: string): void {

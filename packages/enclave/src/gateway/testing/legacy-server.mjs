@@ -27,7 +27,17 @@ if (flags.has('--stubborn')) {
   setInterval(() => undefined, 60_000);
 }
 
-const write = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+// What is written in one go arrives in one go.
+let unwritten = '';
+function write(message) {
+  if (unwritten === '') {
+    queueMicrotask(() => {
+      process.stdout.write(unwritten);
+      unwritten = '';
+    });
+  }
+  unwritten += `${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`;
+}
 const notify = (method, params) => write(params === undefined ? { method } : { method, params });
 const text = (value) => ({
   content: [{ type: 'text', text: typeof value === 'string' ? value : JSON.stringify(value) }],
@@ -39,6 +49,11 @@ function ask(method, params) {
   write({ id, method, params });
   return new Promise((resolve) => answers.set(id, resolve));
 }
+
+const question = (message) => ({
+  message,
+  requestedSchema: { type: 'object', properties: { answer: { type: 'string' } } },
+});
 
 const tools = {
   echo: ({ m }) => text(m),
@@ -100,6 +115,48 @@ const tools = {
   async roots() {
     return text(await ask('roots/list', undefined));
   },
+  async sample() {
+    return text(await ask('sampling/createMessage', { messages: [], maxTokens: 10 }));
+  },
+  async asks({ method, params }) {
+    return text(await ask(method, params));
+  },
+  async rounds({ mark }) {
+    const name = await ask('elicitation/create', question(`name ${mark}`));
+    const colour = await ask('elicitation/create', question(`colour of ${name.content.answer}`));
+    return text(`${mark}: ${name.content.answer} is ${colour.content.answer}`);
+  },
+  async together() {
+    const asked = [
+      ask('elicitation/create', question('name')),
+      ask('sampling/createMessage', { messages: [], maxTokens: 10 }),
+      ask('roots/list', undefined),
+    ];
+    return text(await Promise.all(asked));
+  },
+  // Does not wait for the answer.
+  async hasty() {
+    void ask('elicitation/create', question('too late'));
+    process.stderr.write('asked hastily\n');
+    await new Promise((resolve) => running.set('hasty', resolve));
+    return text('done without you');
+  },
+  async fickle() {
+    void ask('elicitation/create', question('never mind'));
+    notify('notifications/cancelled', { requestId: lastAsked });
+    return text(await ask('elicitation/create', question('but this')));
+  },
+  async asksWithProgress(_args, params) {
+    const progressToken = params._meta?.progressToken;
+    notify('notifications/progress', { progressToken, progress: 1 });
+    const answer = await ask('elicitation/create', question('go on?'));
+    notify('notifications/progress', { progressToken, progress: 2 });
+    return text(answer);
+  },
+  afterwards() {
+    setImmediate(async () => process.stderr.write(`outside: ${JSON.stringify(await ask('roots/list', undefined))}\n`));
+    return text('returned');
+  },
   change() {
     notify('notifications/tools/list_changed');
     return text('changed');
@@ -156,7 +213,8 @@ const methods = {
   },
   'resources/list': () => ({ resources: [{ uri: 'test://text', name: 'text' }] }),
   'resources/templates/list': () => ({ resourceTemplates: [{ uriTemplate: 'test://item/{id}', name: 'item' }] }),
-  'resources/read'({ uri }) {
+  async 'resources/read'({ uri }) {
+    if (uri === 'test://ask') return { contents: [{ uri, text: JSON.stringify(await ask('roots/list', undefined)) }] };
     if (uri === 'test://text') return { contents: [{ uri, mimeType: 'text/plain', text: 'hello' }] };
     if (uri === 'test://blob') return { contents: [{ uri, mimeType: 'application/octet-stream', blob: 'AP8=' }] };
     throw new RpcError(-32002, 'Resource not found', { uri });
@@ -170,9 +228,10 @@ const methods = {
     return {};
   },
   'prompts/list': () => ({ prompts: [{ name: 'greet', arguments: [{ name: 'who', required: true }] }] }),
-  'prompts/get': ({ arguments: args }) => ({
-    messages: [{ role: 'user', content: { type: 'text', text: `Hello ${args.who}` } }],
-  }),
+  async 'prompts/get'({ name, arguments: args }) {
+    const who = name === 'ask' ? (await ask('elicitation/create', question('who'))).content.answer : args.who;
+    return { messages: [{ role: 'user', content: { type: 'text', text: `Hello ${who}` } }] };
+  },
   'completion/complete': ({ argument }) => ({ completion: { values: [`${argument.value}a`, `${argument.value}b`] } }),
   'acme/search': ({ query }) => ({ found: query }),
 };

@@ -3,14 +3,17 @@
  *
  * @module
  */
-import { McpServer } from '@modelcontextprotocol/server';
+import { inputRequired, McpServer, ResourceNotFoundError } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 
 serveStdio(
   () => {
     const server = new McpServer(
       { name: 'modern-test-server', version: '1.0.0' },
-      { capabilities: { tools: { listChanged: true }, logging: {} } },
+      {
+        capabilities: { tools: { listChanged: true }, logging: {}, resources: { subscribe: true } },
+        instructions: 'Be modern.',
+      },
     );
     const text = (value) => ({ content: [{ type: 'text', text: JSON.stringify(value) }] });
     server.registerTool('whoami', { description: 'pid and meta' }, (ctx) =>
@@ -30,6 +33,49 @@ serveStdio(
     server.registerTool('change', { description: 'announces a change' }, () => {
       server.sendToolListChanged();
       return text('changed');
+    });
+    const question = (message) =>
+      inputRequired.elicit({
+        message,
+        requestedSchema: { type: 'object', properties: { answer: { type: 'string' } } },
+      });
+    server.registerTool('rounds', { description: 'two questions, one after the other' }, (ctx) => {
+      const state = JSON.parse(ctx.mcpReq.requestState() ?? '{}');
+      const answer = ctx.mcpReq.inputResponses?.step?.content?.answer;
+      if (state.name !== undefined) return text(`${state.name} is ${answer}`);
+      if (answer === undefined) {
+        return inputRequired({ inputRequests: { step: question('name') }, requestState: '{}' });
+      }
+      const requestState = JSON.stringify({ name: answer });
+      return inputRequired({ inputRequests: { step: question(`colour of ${answer}`) }, requestState });
+    });
+    server.registerTool('together', { description: 'three questions at once' }, (ctx) => {
+      const answers = ctx.mcpReq.inputResponses;
+      if (answers !== undefined) return text(answers);
+      return inputRequired({
+        inputRequests: {
+          elicited: question('name'),
+          sampled: inputRequired.createMessage({ messages: [], maxTokens: 10 }),
+          roots: inputRequired.listRoots(),
+        },
+      });
+    });
+    server.registerTool('pending', { description: 'asks for patience once' }, (ctx) =>
+      ctx.mcpReq.requestState() === undefined ? inputRequired({ requestState: 'patience' }) : text('at last'),
+    );
+    server.registerTool('loop', { description: 'never has enough' }, () =>
+      inputRequired({ requestState: 'more', inputRequests: { again: question('and?') } }),
+    );
+    server.registerTool('url', { description: 'sends to a page' }, (ctx) =>
+      ctx.mcpReq.inputResponses === undefined
+        ? inputRequired({
+            inputRequests: { page: inputRequired.elicitUrl({ message: 'go', url: 'https://x.example/' }) },
+          })
+        : text('seen'),
+    );
+    server.registerResource('text', 'test://text', {}, (uri) => {
+      if (uri.href !== 'test://text') throw new ResourceNotFoundError(uri.href);
+      return { contents: [{ uri: uri.href, text: 'hello' }] };
     });
     server.registerTool('hang', { description: 'until cancelled' }, async (ctx) => {
       process.stderr.write('hangs\n');

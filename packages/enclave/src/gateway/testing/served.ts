@@ -3,15 +3,19 @@
  *
  * @module
  */
+
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Client, type ClientOptions, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { onTestFinished, vi } from 'vitest';
-import { createGateway, type Gateway } from '../gateway.ts';
+import { ANYBODY, type Principal } from '../../guard/principal.ts';
+import type { Housing } from '../../housing/housing.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../gateway.ts';
 import type { GatewayLimits } from '../limits.ts';
-import type { ServerLaunch } from '../server-process.ts';
+import { ownProcessGroup } from '../process-group.ts';
 
 export interface Served {
   readonly gateway: Gateway;
@@ -20,6 +24,34 @@ export interface Served {
   readonly log: string[];
   legacyClient(options?: ClientOptions): Promise<Client>;
   modernClient(options?: ClientOptions): Promise<Client>;
+}
+
+/** How to start a test server. `environment` is complete: nothing is inherited. */
+export interface ServerLaunch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Plain processes, without a base environment or directories. */
+export function plainHousing(launch: ServerLaunch): Housing {
+  return {
+    obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    house: async () => ({
+      start: () =>
+        spawn(launch.command, [...launch.args], {
+          cwd: launch.cwd,
+          env: { ...launch.environment },
+          detached: ownProcessGroup,
+          stdio: 'pipe',
+        }),
+      egress: () => new Map(),
+      verdict: () => undefined,
+      dispose: async () => undefined,
+    }),
+    close: async () => undefined,
+  };
 }
 
 export function launchOf(script: string, args: readonly string[] = []): ServerLaunch {
@@ -37,14 +69,41 @@ export async function serve(
   script: 'legacy-server.mjs' | 'modern-server.mjs',
   args: readonly string[] = [],
   limits: Partial<GatewayLimits> = {},
+  shared: boolean = false,
 ): Promise<Served> {
-  return serveLaunch(launchOf(script, args), limits);
+  return serveLaunch(launchOf(script, args), limits, shared);
 }
 
-export async function serveLaunch(launch: ServerLaunch, limits: Partial<GatewayLimits> = {}): Promise<Served> {
+/** The header by which a test says who calls; without it everybody is the same. */
+export const PRINCIPAL_HEADER = 'x-test-principal';
+
+function principalOf(request: IncomingMessage): Principal {
+  const id = request.headers[PRINCIPAL_HEADER];
+  return typeof id === 'string' ? { id, scopes: new Set() } : ANYBODY;
+}
+
+export function serveLaunch(
+  launch: ServerLaunch,
+  limits: Partial<GatewayLimits> = {},
+  shared: boolean = false,
+): Promise<Served> {
+  return serveIn(plainHousing(launch), limits, { shared });
+}
+
+/** Serves what is in this housing, until the running test has finished. */
+export async function serveIn(
+  housing: Housing,
+  limits: Partial<GatewayLimits> = {},
+  options: Partial<GatewayOptions> = {},
+): Promise<Served> {
   const log: string[] = [];
-  const gateway = createGateway({ launch, onServerLog: (line) => log.push(line), limits: { stopMs: 300, ...limits } });
-  const server = createServer((request, response) => void gateway.handle(request, response));
+  const gateway = createGateway({
+    housing,
+    onServerLog: (line) => log.push(line),
+    limits: { stopMs: 300, ...limits },
+    ...options,
+  });
+  const server = createServer((request, response) => void gateway.handle(request, response, principalOf(request)));
   const { promise: listening, resolve } = Promise.withResolvers<void>();
   server.listen(0, '127.0.0.1', resolve);
   await listening;

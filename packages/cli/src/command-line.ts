@@ -1,0 +1,60 @@
+/**
+ * `vitrine` from its arguments to its exit code: finds the command, runs it, and says what went wrong.
+ *
+ * stdout is the result, stderr is for people. With `--json` stdout is exactly one object, also on failure.
+ *
+ * @module
+ */
+import { errorDocument, VitrineError } from '@vitrine/documents';
+import { findCommand } from './commands.ts';
+import { EXIT, exitCodeOfError } from './exit-code.ts';
+import { commandHelp, helpWidth, overview } from './help.ts';
+import { clean } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+/** Runs one command line; never throws. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  try {
+    return await dispatch(args);
+  } catch (error) {
+    return report(error, own.includes('--json'));
+  }
+}
+
+async function dispatch(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  const width = helpWidth(process.stdout);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const topic = name === 'help' ? rest.find((word) => !word.startsWith('-')) : undefined;
+    process.stdout.write(topic === undefined ? overview(width) : commandHelp(findCommand(topic).spec, width));
+    return name === undefined ? EXIT.usage : EXIT.done;
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${VERSION}\n`);
+    return EXIT.done;
+  }
+  const command = findCommand(name);
+  const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (own.includes('--help') || own.includes('-h')) {
+    process.stdout.write(commandHelp(command.spec, width));
+    return EXIT.done;
+  }
+  const run = await command.load();
+  return run(rest);
+}
+
+function report(error: unknown, json: boolean): number {
+  const exitCode = exitCodeOfError(error);
+  const deliberate = error instanceof VitrineError;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = deliberate ? error.code : 'internal';
+  if (json) process.stdout.write(`${JSON.stringify(errorDocument(code, message))}\n`);
+  const text = message.split('\n').map(clean).join('\n');
+  process.stderr.write(
+    deliberate
+      ? `vitrine: ${text}\n`
+      : `vitrine: internal error, please report it: ${error instanceof Error ? (error.stack ?? text) : text}\n`,
+  );
+  return exitCode;
+}

@@ -1,0 +1,75 @@
+/**
+ * What a sandbox for the hosted server could be made of. This version runs servers without one, so
+ * that nothing here is needed yet.
+ *
+ * @module
+ */
+import { findExecutable } from '@vitrine/enclave';
+import type { Examined } from './examined.ts';
+import { type Finding, findingsOf } from './finding.ts';
+
+const { ok, missing, problem } = findingsOf('Sandbox');
+
+export function examineSandbox(machine: Examined): readonly Finding[] {
+  if (machine.platform !== 'linux')
+    return [missing('sandbox', 'a sandbox needs Linux; servers run as ordinary processes')];
+  return [...bubblewrap(machine), seccomp(machine), cgroup(machine)];
+}
+
+/** Whether it works is tried, since many settings can forbid it. */
+function bubblewrap(machine: Examined): readonly Finding[] {
+  const program = findExecutable('bwrap', machine.env['PATH'] ?? '');
+  const namespaces = userNamespaces(machine);
+  if (program === undefined)
+    return [missing('sandbox.bwrap', 'bubblewrap is not installed', 'install the package bubblewrap'), namespaces];
+  const code = machine.exitCode(program, [
+    '--unshare-all',
+    '--ro-bind',
+    '/',
+    '/',
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+    'true',
+  ]);
+  if (code === 0) return [ok('sandbox.bwrap', `${program} can make a sandbox`), namespaces];
+  return [
+    problem(
+      'sandbox.bwrap',
+      `${program} is there, but cannot make a sandbox`,
+      'allow unprivileged user namespaces, or run outside a container',
+    ),
+    namespaces,
+  ];
+}
+
+function userNamespaces({ read }: Examined): Finding {
+  const value = (path: string): string | undefined => read(path)?.trim();
+  const remedy = 'ask whoever runs this machine to allow them';
+  if (value('/proc/sys/user/max_user_namespaces') === '0')
+    return problem('sandbox.namespaces', 'user namespaces are switched off (user.max_user_namespaces is 0)', remedy);
+  if (value('/proc/sys/kernel/unprivileged_userns_clone') === '0')
+    return problem(
+      'sandbox.namespaces',
+      'user namespaces are for root only (kernel.unprivileged_userns_clone is 0)',
+      remedy,
+    );
+  if (value('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1')
+    return problem('sandbox.namespaces', 'AppArmor restricts user namespaces of ordinary users', remedy);
+  return ok('sandbox.namespaces', 'no setting of the kernel forbids user namespaces');
+}
+
+function seccomp({ read }: Examined): Finding {
+  const actions = read('/proc/sys/kernel/seccomp/actions_avail')?.trim().split(/\s+/) ?? [];
+  return actions.includes('errno') && actions.includes('kill_process')
+    ? ok('sandbox.seccomp', 'the kernel filters system calls (seccomp)')
+    : missing('sandbox.seccomp', 'the kernel does not say that it filters system calls (seccomp)');
+}
+
+function cgroup({ read }: Examined): Finding {
+  const controllers = read('/sys/fs/cgroup/cgroup.controllers')?.trim().split(/\s+/) ?? [];
+  return controllers.includes('memory') && controllers.includes('pids')
+    ? ok('sandbox.cgroup', 'cgroup v2 with limits for memory and processes')
+    : missing('sandbox.cgroup', 'no cgroup v2 with limits for memory and processes');
+}

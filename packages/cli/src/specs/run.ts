@@ -1,0 +1,80 @@
+/**
+ * What `vitrine run` is called with.
+ *
+ * @module
+ */
+import type { CommandSpec } from '../command-spec.ts';
+
+export const runSpec = {
+  name: 'run',
+  usage: '[npm:<package>@<version> | path:<folder> | module:<file> | oci:<layout>] [options] [-- arguments]',
+  summary: 'Host an MCP server, here in the simulator',
+  description:
+    'Hosts an MCP server. A range or a tag is resolved once, shown, and written to vitrine.lock. Install scripts never run.',
+  positionals: [{ name: 'npm:… | path:…', complete: ['npm:', 'path:', 'module:', 'oci:'] }],
+  examples: [
+    { command: 'vitrine run npm:@modelcontextprotocol/server-everything@2026.8.31' },
+    { command: 'vitrine run npm:@modelcontextprotocol/server-filesystem@2026.8.31 -- /data', note: 'its own files, in the sandbox' },
+    { command: 'vitrine run path:./my-server' },
+    { command: 'vitrine run -- python3 my_server.py', note: 'its code is shown as not measured' },
+    { command: 'vitrine run path:./my-server --egress api.example.com:443' },
+    { command: 'vitrine run', note: 'as vitrine.yaml says' },
+  ],
+  options: {
+    config: {
+      type: 'string',
+      value: 'FILE',
+      summary: 'configuration (default: vitrine.yaml here, if there is one)',
+      complete: 'file',
+    },
+    platform: {
+      type: 'string',
+      value: 'NAME',
+      summary: 'simulator (the default: a constant, never a fallback) or auto',
+      complete: ['simulator', 'auto'],
+    },
+    listen: {
+      type: 'string',
+      value: 'HOST:PORT',
+      summary: 'address (default: 127.0.0.1:8443); port 0 takes a free one',
+      complete: ['127.0.0.1:8443', '127.0.0.1:0'],
+    },
+    name: { type: 'string', value: 'NAME', summary: 'what the manifest calls this server' },
+    bin: { type: 'string', value: 'NAME', summary: 'which program of a package with several' },
+    entry: { type: 'string', value: 'FILE', summary: 'which file of a folder starts the server', complete: 'file' },
+    env: {
+      type: 'string',
+      multiple: true,
+      value: 'NAME=VALUE',
+      summary: 'environment of the server, public like the whole manifest; may be repeated',
+    },
+    sandbox: {
+      type: 'string',
+      value: 'KIND',
+      summary: 'bwrap: no start without it; none: an ordinary process (default: the best that can be had)',
+      complete: ['bwrap', 'none'],
+    },
+    egress: {
+      type: 'string',
+      multiple: true,
+      value: 'HOST:PORT',
+      summary: 'where the sandboxed server may connect to; may be repeated (default: nowhere)',
+    },
+    'http-port': {
+      type: 'string',
+      value: 'PORT',
+      summary: 'the server listens there, on its own 127.0.0.1, path /mcp, instead of speaking over stdio',
+    },
+    json: { type: 'boolean', summary: 'one object on stdout when the server is ready' },
+  },
+  notes: [
+    'A flag that contradicts the configuration is an error. Ctrl-C stops: running calls may finish; a second Ctrl-C ends at once.',
+  ],
+  exitCodes: {
+    0: 'stopped',
+    1: 'the code is not what vitrine.lock says',
+    2: 'wrong usage or configuration',
+    3: 'the package registry could not be asked',
+    6: 'the hosted server failed',
+  },
+} as const satisfies CommandSpec;

@@ -1,0 +1,44 @@
+import type { BootBinding, Manifest } from '@vitrine/documents';
+import { expect } from 'vitest';
+import { promise } from '../../../test/promises.ts';
+import { surroundings } from './surroundings.ts';
+
+const MANIFEST: Manifest = {
+  type: 'vitrine/manifest/v1',
+  number: 1,
+  name: 'demo',
+  server: { source: { kind: 'command', command: 'x' }, args: [], environment: {}, transport: 'stdio' },
+  sandbox: 'none',
+  runtime: { vitrine: '0.1.0', node: '24.21.0' },
+};
+const BEST: BootBinding['sandbox'] = { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' };
+
+function line(label: string, manifest: Partial<Manifest> = {}, sandbox: Partial<BootBinding['sandbox']> = {}): string {
+  const found = surroundings({ ...MANIFEST, ...manifest }, { ...BEST, ...sandbox }).find(([name]) => name === label);
+  return found?.[1] ?? '';
+}
+
+promise('P7', 'no sandbox never reads like one', () => {
+  expect(line('Sandbox')).toBe('namespaces of its own, system calls filtered, memory and processes limited');
+  expect(line('Sandbox', {}, { process: 'none' })).toBe('none: an ordinary process');
+  expect(line('Sandbox', {}, { seccomp: false, cgroup: false })).toContain(
+    'not filtered, memory and processes not limited',
+  );
+});
+
+promise('P7', 'where it may connect to is what is enforced, not what is written', () => {
+  const egress = [{ host: 'api.example.com', port: 443 }];
+  expect(line('May connect to')).toBe('nothing');
+  expect(line('May connect to', { egress })).toBe('api.example.com:443');
+  expect(line('May connect to', { egress }, { process: 'none' })).toBe('anything: nothing holds it back');
+});
+
+promise('P7', 'callers, processes, tools and files are said as they are', () => {
+  const digest = 'a'.repeat(64);
+  expect(line('Callers')).toBe('whoever reaches it');
+  expect(line('Callers', { auth: { kind: 'bearer', tokens: { a: digest, b: digest } } })).toContain('2 tokens');
+  expect(line('Processes', { isolation: 'shared' })).toBe('one for all callers');
+  expect(line('Tools', { catalogue: { kind: 'dynamic' } })).toContain('not bound');
+  expect(line('Tools', { catalogue: { kind: 'pinned', digest } })).toContain('pinned');
+  expect(line('Files', {}, { volume: 'directory' })).toContain('in the clear');
+});

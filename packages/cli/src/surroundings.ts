@@ -1,0 +1,52 @@
+/**
+ * What surrounds a hosted server, for people: what the boot binding says was obtained, and what the
+ * manifest says about callers, processes, tools and where it may connect to.
+ *
+ * @module
+ */
+import type { BootBinding, Manifest } from '@vitrine/documents';
+
+type Sandbox = BootBinding['sandbox'];
+
+const FILES: Readonly<Record<Sandbox['volume'], string>> = {
+  directory: 'in the clear on the machine’s disk',
+  ephemeral: 'in memory, gone when it ends',
+  encrypted: 'encrypted on the machine’s disk, until it restarts',
+};
+
+/** Labels and texts, in the order in which they are shown. Texts may hold what an operator wrote. */
+export function surroundings(
+  manifest: Manifest,
+  sandbox: Sandbox,
+): readonly (readonly [label: string, text: string])[] {
+  return [
+    ['Sandbox', describeSandbox(sandbox)],
+    ['Files', FILES[sandbox.volume]],
+    ['May connect to', destinations(manifest, sandbox)],
+    ['Callers', callers(manifest)],
+    ['Processes', manifest.isolation === 'shared' ? 'one for all callers' : 'one for each session, or each caller'],
+    [
+      'Tools',
+      manifest.catalogue?.kind === 'pinned' ? 'pinned by the manifest' : 'not bound: they can change while it runs',
+    ],
+  ];
+}
+
+function describeSandbox({ process, seccomp, cgroup }: Sandbox): string {
+  if (process === 'none') return 'none: an ordinary process';
+  const filtered = seccomp ? 'system calls filtered' : 'system calls not filtered';
+  const limited = cgroup ? 'memory and processes limited' : 'memory and processes not limited';
+  return `namespaces of its own, ${filtered}, ${limited}`;
+}
+
+function destinations({ egress }: Manifest, { process }: Sandbox): string {
+  if (process === 'none') return 'anything: nothing holds it back';
+  return egress === undefined ? 'nothing' : egress.map(({ host, port }) => `${host}:${port}`).join(', ');
+}
+
+function callers({ auth }: Manifest): string {
+  if (auth === undefined || auth.kind === 'none') return 'whoever reaches it';
+  if (auth.kind === 'oauth') return `those with a token of ${auth.issuer} for ${auth.audience}`;
+  const count = Object.keys(auth.tokens).length;
+  return count === 1 ? 'those with its token' : `those with one of its ${count} tokens`;
+}

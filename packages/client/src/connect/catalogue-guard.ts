@@ -1,0 +1,35 @@
+/**
+ * Holds the tools that a pinned server lists to those of its pin; the first listing is kept.
+ *
+ * @module
+ */
+import { withCatalogue } from '../catalogue/guard.ts';
+import { recordCatalogue } from '../pins/pins-store.ts';
+import type { FetchWrapper } from './open-channel.ts';
+import type { Trust } from './trust.ts';
+
+/**
+ * What guards one client of the server; nothing where the server is not pinned.
+ *
+ * @param report - Told when the tools were seen for the first time, and from then on have to stay.
+ */
+export function catalogueGuard(
+  { pin, url }: Trust,
+  file: string | undefined,
+  report: (line: string) => void = () => {},
+): FetchWrapper {
+  if (pin === undefined || file === undefined) return (fetch) => fetch;
+  let { catalogue } = pin;
+  return (fetch) =>
+    withCatalogue((target, init) => fetch(String(target), init), {
+      pinned: catalogue,
+      async record(listed) {
+        await recordCatalogue(file, url, pin, listed);
+        catalogue = listed;
+        const count = Object.keys(listed.tools).length;
+        report(`pinned ${count === 1 ? 'the tool' : `the ${count} tools`} of ${url}: a change will be refused`);
+      },
+      // The refusal comes out of the response too, where it is told and acted on.
+      onChange: () => {},
+    });
+}

@@ -1,0 +1,55 @@
+/**
+ * What the operator demands of the sandbox and of callers, from the words of `vitrine.yaml` to the members
+ * of the manifest.
+ *
+ * @module
+ */
+import { egressHostShape, type Manifest, UsageError } from '@vitrine/documents';
+import type { EgressRule } from '../egress/allow-list.ts';
+
+/** Members of the manifest that are there as they were written, or not at all. */
+export type Terms = Pick<Manifest, 'egress' | 'isolation' | 'data' | 'catalogue' | 'limits' | 'clients' | 'logs'>;
+
+/** `api.example.com:443` as a rule of the manifest. @throws UsageError with code `config.egress`. */
+export function egressRule(written: string): EgressRule {
+  const [host = '', portText = '', ...more] = written.split(':');
+  const port = Number(portText);
+  const name = egressHostShape.parse(host);
+  const isPort = /^[0-9]{1,5}$/.test(portText) && port >= 1 && port <= 65_535;
+  if (name.ok && isPort && more.length === 0) return { host, port };
+  throw new UsageError(
+    'config.egress',
+    `expected <host>:<port> such as api.example.com:443, with a lower-case host name or *. before one and never an address, found ${JSON.stringify(written)}`,
+  );
+}
+
+/** All rules, each once, in the order that does not depend on how they were written. */
+export function egressRules(written: readonly string[]): readonly EgressRule[] {
+  return [...new Set(written)].sort().map(egressRule);
+}
+
+/** `dynamic` or `pinned <digest>`, whose form the configuration's shape has checked. */
+export function catalogueOf(written: string): NonNullable<Manifest['catalogue']> {
+  const digest = /^pinned ([0-9a-f]{64})$/.exec(written)?.[1];
+  return digest === undefined ? { kind: 'dynamic' } : { kind: 'pinned', digest };
+}
+
+/** @throws UsageError with code `config.transport`. */
+export function checkTransport(transport: 'stdio' | 'http' | undefined, port: number | undefined): void {
+  if ((transport === 'http') === (port !== undefined)) return;
+  throw new UsageError(
+    'config.transport',
+    port === undefined
+      ? 'transport: http needs "port", the one that the server listens on'
+      : '"port" is for transport: http; a server over stdio has none',
+  );
+}
+
+/** @throws UsageError with code `config.auth`. */
+export function checkAuth(
+  auth: 'none' | { readonly kind: string; readonly tokens?: unknown; readonly tokenFile?: unknown },
+): void {
+  if (auth === 'none' || auth.kind !== 'bearer') return;
+  if ((auth.tokens === undefined) !== (auth.tokenFile === undefined)) return;
+  throw new UsageError('config.auth', 'bearer needs "tokens" or "tokenFile", and not both');
+}

@@ -1,0 +1,126 @@
+/**
+ * From a checked request of the 2026-07-28 era to the server process that works on it: a fresh one is
+ * given to the instance pool, a retry with answers to the call that waits for them.
+ *
+ * A retry is recognised only where the gateway itself has asked, in front of a 2025-11-25 server. A server
+ * of the new era gets its own `requestState` and `inputResponses` unchanged.
+ *
+ * @module
+ */
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+} from '@modelcontextprotocol/server';
+import { type AskingCall, malformedAnswers } from './asking-call.ts';
+import type { InstancePool, Taken } from './instance-pool.ts';
+import type { Launcher } from './launcher.ts';
+import { isObject } from './message.ts';
+import { metaOf } from './meta-keys.ts';
+import { mayAsk } from './modern-translation.ts';
+import type { Reply } from './peer.ts';
+import type { StateBinding } from './request-state.ts';
+import { attemptOf } from './translated-instance.ts';
+import { STATE_NOT_FOUND, type WaitingCalls } from './waiting-calls.ts';
+
+/** Who sent a request. */
+export interface Caller {
+  /** Who may come back for a waiting call. */
+  readonly principal: string;
+  /** Whose processes serve the request; the same for everybody where one server is shared. */
+  readonly house: string;
+}
+
+/** A request for which everything is ready. Exactly one of the two has to be called. */
+export interface Prepared {
+  /** Serves it; the returned function is for a client that has left before the answer. */
+  begin(reply: Reply): () => void;
+  /** It will not be served after all. */
+  abandon(): void;
+}
+
+export interface ModernCalls {
+  /**
+   * Finds who serves this request.
+   *
+   * @throws GatewayBusyError, ServerFailedError as `InstancePool.take`.
+   */
+  prepare(request: JSONRPCRequest, caller: Caller, signal: AbortSignal): Promise<Prepared>;
+  /** Gives a notification to the caller's process. Throws as {@link ModernCalls.prepare}. */
+  notify(notification: JSONRPCNotification, caller: Caller, signal: AbortSignal): Promise<void>;
+}
+
+export function createModernCalls(
+  launcher: Launcher,
+  pool: InstancePool,
+  waiting: WaitingCalls<AskingCall>,
+): ModernCalls {
+  function resumed(request: JSONRPCRequest, state: unknown, binding: StateBinding): Prepared {
+    const answers = request.params?.['inputResponses'];
+    function begin(reply: Reply): () => void {
+      const malformed = malformedAnswers(answers);
+      const call =
+        malformed === undefined && typeof state === 'string' && mayAsk(request.method, binding.capabilities)
+          ? waiting.take(state, binding)
+          : undefined;
+      if (call !== undefined) return call.resume(isObject(answers) ? answers : {}, attemptOf(request, reply));
+      reply.fail(malformed ?? STATE_NOT_FOUND);
+      return () => undefined;
+    }
+    return { begin, abandon: () => undefined };
+  }
+
+  function fresh(request: JSONRPCRequest, taken: Taken, binding: StateBinding): Prepared {
+    const { instance, release } = taken;
+    function begin(reply: Reply): () => void {
+      if (taken.exclusive && instance.serveAsking !== undefined) {
+        return instance.serveAsking(request, reply, (call) => waiting.park(call, binding), release);
+      }
+      const leave = instance.serve(request, releasing(reply, release));
+      return () => {
+        leave();
+        release();
+      };
+    }
+    return { begin, abandon: release };
+  }
+
+  return {
+    async prepare(request, caller, signal) {
+      const capabilities = capabilitiesOf(request);
+      const { method } = request;
+      const binding: StateBinding = { principal: caller.principal, capabilities, method, params: request.params };
+      const state = request.params?.['requestState'];
+      if (state !== undefined && (await launcher.era) === 'legacy') return resumed(request, state, binding);
+      const taken = await pool.take({ principal: caller.house, capabilities, method, signal });
+      return fresh(request, taken, binding);
+    },
+    async notify(notification, caller, signal) {
+      const capabilities = capabilitiesOf(notification);
+      const { method, params } = notification;
+      const taken = await pool.take({ principal: caller.house, capabilities, method, signal });
+      taken.instance.peer.notify(method, params);
+      taken.release();
+    },
+  };
+}
+
+function releasing(reply: Reply, release: () => void): Reply {
+  return {
+    notify: reply.notify,
+    succeed(result) {
+      reply.succeed(result);
+      release();
+    },
+    fail(error) {
+      reply.fail(error);
+      release();
+    },
+  };
+}
+
+function capabilitiesOf(message: JSONRPCRequest | JSONRPCNotification): ClientCapabilities {
+  const declared = metaOf(message.params)[CLIENT_CAPABILITIES_META_KEY];
+  return isObject(declared) ? declared : {};
+}

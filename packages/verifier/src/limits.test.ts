@@ -1,0 +1,52 @@
+import type { BootBinding, Manifest } from '@vitrine/documents';
+import { expect } from 'vitest';
+import { promise } from '../../../test/promises.ts';
+import { limitsOf } from './limits.ts';
+import { presets } from './policy-file.ts';
+import type { Claims } from './result.ts';
+
+const MANIFEST: Manifest = {
+  type: 'vitrine/manifest/v1',
+  number: 1,
+  name: 'demo',
+  server: {
+    source: { kind: 'path', tree: 'a'.repeat(96), entry: 'main.js' },
+    args: [],
+    environment: {},
+    transport: 'stdio',
+  },
+  sandbox: 'none',
+  catalogue: { kind: 'pinned', digest: 'b'.repeat(64) },
+  runtime: { vitrine: '0.1.0', node: '24.21.0' },
+};
+const BEST: BootBinding['sandbox'] = { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' };
+
+function limits(sandbox: Partial<BootBinding['sandbox']>, manifest: Partial<Manifest> = {}): string {
+  const claims: Claims = {
+    technology: 'tdx',
+    anchor: 'Intel SGX Root CA',
+    platform: {},
+    registers: {},
+    reportData: '',
+    manifest: { ...MANIFEST, ...manifest },
+    sandbox: { ...BEST, ...sandbox },
+  };
+  return limitsOf({ root: 'vendor', scope: 'live', policy: presets.default, checks: [], claims }).join('\n');
+}
+
+const SENTENCES = [
+  ['no sandbox', /without a sandbox/, { process: 'none' }, {}],
+  ['hosts to send to', /send anything to the hosts/, {}, { egress: [{ host: 'api.example.com', port: 443 }] }],
+  ['unfiltered system calls', /system calls .* not filtered/, { seccomp: false }, {}],
+  ['a shared process', /share one server process/, {}, { isolation: 'shared' }],
+  ['files in the clear', /in the clear/, { volume: 'directory' }, {}],
+  ['files that can be put back', /put back older ones/, { volume: 'encrypted' }, {}],
+  ['tools that can change', /tools .* not bound/, {}, { catalogue: { kind: 'dynamic' } }],
+] as const;
+
+for (const [what, sentence, sandbox, manifest] of SENTENCES) {
+  promise('P7', `a verdict says what ${what} means, and only then`, () => {
+    expect(limits(sandbox, manifest)).toMatch(sentence);
+    expect(limits({})).not.toMatch(sentence);
+  });
+}
