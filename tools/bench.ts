@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { benchBridge } from './bench/bridge.ts';
 import { benchBridgeLoad } from './bench/bridge-load.ts';
 import { benchBrowser } from './bench/browser.ts';
+import { benchGateway } from './bench/gateway.ts';
+import { benchGatewayCrowd } from './bench/gateway-crowd.ts';
 import { benchImport } from './bench/import.ts';
 import { benchOthers } from './bench/others.ts';
 import { benchRun } from './bench/run.ts';
@@ -24,6 +26,8 @@ const GROUPS: Readonly<Record<string, (installation: Installation) => Promise<re
   run: benchRun,
   bridge: benchBridge,
   'bridge-load': benchBridgeLoad,
+  gateway: benchGateway,
+  'gateway-crowd': benchGatewayCrowd,
   verifier: benchVerifier,
   snp: benchSnp,
   others: benchOthers,

@@ -71,7 +71,13 @@ export function tar(entries: readonly LayerEntry[]): Buffer {
   return Buffer.concat([...entries.flatMap(entryBytes), Buffer.alloc(1024)]);
 }
 
-function entryBytes({ name, type = '0', content = new Uint8Array(0), executable = false, target = '' }: LayerEntry): Buffer[] {
+function entryBytes({
+  name,
+  type = '0',
+  content = new Uint8Array(0),
+  executable = false,
+  target = '',
+}: LayerEntry): Buffer[] {
   const header = Buffer.alloc(512);
   header.write(name, 0, 100);
   header.write(octal(executable || type === '5' ? 0o755 : 0o644, 8), 100);
@@ -84,7 +90,13 @@ function entryBytes({ name, type = '0', content = new Uint8Array(0), executable 
   header.write(target, 157, 100);
   header.write('ustar\0', 257);
   header.write('00', 263);
-  header.write(octal(header.reduce((sum, byte) => sum + byte, 0), 8), 148);
+  header.write(
+    octal(
+      header.reduce((sum, byte) => sum + byte, 0),
+      8,
+    ),
+    148,
+  );
   return [header, Buffer.from(content), Buffer.alloc((512 - (content.length % 512)) % 512)];
 }
 

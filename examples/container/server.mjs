@@ -30,5 +30,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (id === undefined) return;
   const result = answer(method, params);
   const error = { code: -32601, message: `Method not found: ${method}` };
-  process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) })}\n`,
+  );
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -70,3 +70,15 @@ test.runIf(supported)('what runs in the background is ended with the guide', asy
   const job = Number(readFileSync(join(directory, 'kept'), 'utf8'));
   expect(() => process.kill(job, 0)).toThrow();
 });
+
+const GUIDES = join(import.meta.dirname, '../../docs/guide');
+for (const name of readdirSync(GUIDES).filter((file) => file.endsWith('.md'))) {
+  test(`${name}: its commands fit a terminal of 80 columns and need nothing filled in`, () => {
+    const blocks = parseGuide(readFileSync(join(GUIDES, name), 'utf8'));
+    const lines = blocks.flatMap((one) =>
+      'commands' in one ? one.commands.flatMap(({ text }) => text.split('\n')) : [],
+    );
+    expect(lines.length).toBeGreaterThan(3);
+    expect(lines.filter((line) => line.length > 80 || /\b(?:FILE|URL|DIGEST|PATH)\b|<[a-z]+>/.test(line))).toEqual([]);
+  });
+}

@@ -11,7 +11,9 @@ import { VITRINE } from './cli.ts';
 /** Fills `folder`. `peers` is where `npx` looks for other programs than `vitrine`; none without it. */
 export function commandsOnPath(folder: string, peers?: string): void {
   mkdirSync(folder, { recursive: true });
-  script(folder, 'vitrine', `exec ${VITRINE.map(quoted).join(' ')} "$@"`);
+  // A free port in place of the usual one, which may be taken on this machine.
+  const listen = `[ "$1" = run ] && [ -n "$VITRINE_TEST_PORT" ] && shift && set -- run --listen "127.0.0.1:$VITRINE_TEST_PORT" "$@"`;
+  script(folder, 'vitrine', `${listen}\nexec ${VITRINE.map(quoted).join(' ')} "$@"`);
   script(folder, 'node', `exec ${VITRINE.slice(0, 2).map(quoted).join(' ')} "$@"`);
   const cases =
     peers === undefined ? [] : PEERS.map((name) => `${name}@${versionOf(peers, name)})${runs(peers, name)}`);

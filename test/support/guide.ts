@@ -153,7 +153,8 @@ function openSession(directory: string, environment: NodeJS.ProcessEnv): Session
     },
     async start(command) {
       const log = join(directory, `.job-${jobs.length}.log`);
-      const { answer } = await tell(`${command} </dev/null >'${log}' 2>&1 &`);
+      writeFileSync(log, '');
+      const { answer } = await tell(`${command} </dev/null >>'${log}' 2>&1 &`);
       const job = Number(answer.split(' ')[1]);
       jobs.push(job);
       const read = (): string => readFileSync(log, 'utf8');

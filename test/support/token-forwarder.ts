@@ -9,22 +9,29 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Forwarder {
-  /** The endpoint without the need for a token. */
-  readonly url: string;
+  /** Origin of the forwarder, such as `http://127.0.0.1:1234`. */
+  readonly origin: string;
+  /** Begins to forward to `target`; gives the URL of the same path here. */
+  to(target: URL, token: string): string;
   close(): Promise<void>;
 }
 
-/** Forwards to `target`. A Host header that names the forwarder names the target there; all others pass unchanged. */
-export async function forwardWithToken(target: URL, token: string): Promise<Forwarder> {
+/** A Host header that names the forwarder names the target there; everything else passes unchanged. */
+export async function createTokenForwarder(): Promise<Forwarder> {
   let own = '';
+  let goal: { readonly target: URL; readonly token: string } | undefined;
   const server = createServer((incoming, outgoing) => {
+    if (goal === undefined) {
+      outgoing.writeHead(503).end();
+      return;
+    }
     const { host } = incoming.headers;
-    const upstream = httpRequest(target, {
+    const upstream = httpRequest(goal.target, {
       method: incoming.method,
       headers: {
         ...incoming.headers,
-        host: host === own ? target.host : host,
-        authorization: `Bearer ${token}`,
+        host: host === own ? goal.target.host : host,
+        authorization: `Bearer ${goal.token}`,
       },
     });
     upstream.on('response', (answer) => {
@@ -41,11 +48,16 @@ export async function forwardWithToken(target: URL, token: string): Promise<Forw
   await once(server, 'listening');
   own = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    url: `http://${own}${target.pathname}`,
+    origin: `http://${own}`,
+    to(target, token) {
+      goal = { target, token };
+      return `http://${own}${target.pathname}`;
+    },
     async close() {
-      server.closeAllConnections();
+      const closed = once(server, 'close');
       server.close();
-      await once(server, 'close');
+      server.closeAllConnections();
+      await closed;
     },
   };
 }

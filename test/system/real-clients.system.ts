@@ -58,7 +58,7 @@ interface Endpoint {
 let user: Workplace;
 let server: Running;
 let peers: string;
-let proxy: ChildProcess;
+let proxy: ChildProcess | undefined;
 let endpoint: Endpoint;
 let before: readonly number[];
 
@@ -74,9 +74,11 @@ beforeAll(async () => {
   before = left();
 });
 afterAll(async () => {
-  const ended = once(proxy, 'close');
-  proxy.kill('SIGINT');
-  expect(await ended).toEqual([0, null]);
+  if (proxy !== undefined) {
+    const ended = once(proxy, 'close');
+    proxy.kill('SIGINT');
+    expect(await ended).toEqual([0, null]);
+  }
   await user.dispose();
 });
 
@@ -171,7 +173,9 @@ for (const [name, load] of [
     promise('P1', 'gets nowhere at vitrine proxy without the token', async () => {
       const sdk = await load();
       const transport = sdk.http(new URL(endpoint.url), { requestInit: { headers: {} } });
-      await expect(sdk.client().connect(transport as never)).rejects.toThrow(/HTTP 401|the token that the proxy printed/);
+      await expect(sdk.client().connect(transport as never)).rejects.toThrow(
+        /HTTP 401|the token that the proxy printed/,
+      );
     });
   });
 }

@@ -6,6 +6,7 @@
 import type { Manifest, ServerSource } from '@vitrine/documents';
 import type { Obtained } from '@vitrine/enclave';
 import { printedCommand } from './printed-command.ts';
+import { surroundings } from './surroundings.ts';
 import { clean, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -22,6 +23,8 @@ export interface Hosted {
   readonly referenceValues: string;
 }
 
+const SHOWN: readonly string[] = ['Sandbox', 'Files', 'May connect to', 'Callers'];
+
 /** The screen, or with `json` one object on one line. */
 export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): string {
   const { url, manifest, manifestDigest, referenceValues, sandbox } = hosted;
@@ -31,16 +34,14 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
   if (json) {
     return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, manifest, manifestDigest, referenceValues, verify, add })}\n`;
   }
-  const line = (name: string, text: string): string => `  ${name.padEnd(9)} ${text}`;
+  const line = (name: string, text: string): string => `  ${name.padEnd(14)} ${text}`;
   return [
     `${terminal.style('bold', `vitrine ${VERSION}`)}  ${terminal.style(['bold', 'magenta'], 'SIMULATOR: no hardware protects this server')}`,
     '',
     line('URL', terminal.style('cyan', url)),
     line('Server', clean(describe(manifest.server.source))),
     line('Manifest', `${clean(manifest.name)} number ${manifest.number}, ${manifestDigest.slice(0, 16)}…`),
-    line('Sandbox', describeSandbox(sandbox)),
-    line('Reaches', describeEgress(manifest, sandbox.obtained)),
-    line('Callers', describeCallers(manifest)),
+    ...surroundingLines(hosted).map(([label, text]) => line(label, text)),
     '',
     'Look at it:',
     `  ${printedCommand(verify, process.platform)}`,
@@ -52,28 +53,15 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
   ].join('\n');
 }
 
-function describeSandbox({ obtained, why }: Hosted['sandbox']): string {
-  if (obtained.process === 'none') return `none (${clean(why ?? '')}): the server is an ordinary process of yours`;
-  const parts = [
-    obtained.seccomp ? 'system calls filtered' : 'system calls NOT filtered',
-    obtained.cgroup ? 'memory and processes limited' : 'memory and processes NOT limited',
-    obtained.volume === 'ephemeral' ? 'files in memory, gone with it' : `files ${obtained.volume}`,
-  ];
-  return `bubblewrap, ${parts.join(', ')}`;
-}
-
-function describeEgress({ egress = [] }: Manifest, { process }: Obtained): string {
-  const hosts = clean(egress.map(({ host, port }) => `${host}:${port}`).join(', '));
-  if (process === 'none') return 'any address, since no sandbox holds it back';
-  return hosts === '' ? 'no address (--egress HOST:PORT allows one)' : `${hosts}, and nothing else`;
-}
-
-function describeCallers({ auth, isolation }: Manifest): string {
-  const shared = isolation === 'shared' ? ', who share one server' : '';
-  if (auth === undefined || auth.kind === 'none') return `anybody on this machine${shared}`;
-  if (auth.kind === 'bearer')
-    return `who has one of these tokens: ${clean(Object.keys(auth.tokens).join(', '))}${shared}`;
-  return `who has a token of ${clean(auth.issuer)}${shared}`;
+/** What holds the server, and why it is not more; the rest of its surroundings is shown by `verify`. */
+function surroundingLines({ manifest, sandbox }: Hosted): readonly (readonly [string, string])[] {
+  const why = sandbox.why === undefined ? '' : ` (${sandbox.why})`;
+  const hint =
+    sandbox.obtained.process === 'bwrap' && manifest.egress === undefined ? ' (--egress HOST:PORT allows it)' : '';
+  const added: Readonly<Record<string, string>> = { Sandbox: why, 'May connect to': hint };
+  return surroundings(manifest, sandbox.obtained)
+    .filter(([label]) => SHOWN.includes(label))
+    .map(([label, text]) => [label, clean(`${text}${added[label] ?? ''}`)]);
 }
 
 function describe(source: ServerSource): string {

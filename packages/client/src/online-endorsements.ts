@@ -1,5 +1,6 @@
 /**
- * Endorsements from the vendors, kept in this user's own directory between runs.
+ * Endorsements from the vendors, by a client of their own, and as a rule kept in this user's own
+ * directory between runs.
  *
  * @module
  */
@@ -23,6 +24,12 @@ const DAY_MS = 86_400_000;
 /** Intel's and AMD's lists are in force for a month or less; the verifier judges the dates. */
 const STALE_MS = 30 * DAY_MS;
 
+/** A fetcher that asks the vendors and keeps nothing. */
+export function freshEndorsements(proxyFor: ProxyFor = direct): EndorsementFetcher {
+  const { fetch } = outsideFetch({ proxyFor, allowLoopback: false, timeLimitMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
+  return vendorEndorsements({ fetch, timeoutMs: TIMEOUT_MS });
+}
+
 /**
  * A fetcher that asks a vendor at most once a day about one machine.
  *
@@ -30,8 +37,7 @@ const STALE_MS = 30 * DAY_MS;
  * @param proxyFor - Which HTTP proxy leads to a vendor; none by default.
  */
 export function onlineEndorsements(home: string, proxyFor: ProxyFor = direct): EndorsementFetcher {
-  const { fetch } = outsideFetch({ proxyFor, allowLoopback: false, timeLimitMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
-  return cachedEndorsements(vendorEndorsements({ fetch, timeoutMs: TIMEOUT_MS }), {
+  return cachedEndorsements(freshEndorsements(proxyFor), {
     store: folderStore(join(home, 'endorsements')),
     now: () => new Date(),
     freshMs: DAY_MS,

@@ -8,7 +8,8 @@ export type { Configuration, ServerChoice } from './config/configuration.ts';
 export { CONFIGURATION_NAME, readConfiguration } from './config/configuration-file.ts';
 export { type InitialConfiguration, initialConfiguration } from './config/initial-configuration.ts';
 export { configurationSchema } from './config/json-schema.ts';
-export { type Resolved, type ResolveOptions, resolveManifest } from './config/resolve-manifest.ts';
+export { type Resolved, resolveManifest } from './config/resolve-manifest.ts';
+export type { ResolveOptions } from './config/resolve-options.ts';
 export {
   type ListenSettings,
   type ReadConfiguration,

@@ -74,9 +74,15 @@ function merge(base: object, overrides: object, fileName: string, path: readonly
   return merged;
 }
 
+/** All of it, so that what a preset says and its digest stay the same for everybody who uses it. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(frozen);
+  return Object.freeze(value);
+}
+
 function expanded(name: PresetName, preset: JsonValue): AppraisalPolicy {
   const parsed = appraisalPolicyShape.parse(preset);
-  if (parsed.ok) return parsed.value;
+  if (parsed.ok) return frozen(parsed.value);
   throw new Error(`preset ${name}: ${parsed.issues[0]?.message ?? 'malformed'}`);
 }
 

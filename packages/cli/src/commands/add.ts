@@ -19,10 +19,10 @@ import {
   verifyUrl,
   writePin,
 } from '@vitrine/client';
-import { onlineEndorsements } from '@vitrine/client/online-endorsements';
+import { freshEndorsements, onlineEndorsements } from '@vitrine/client/online-endorsements';
 import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
 import { UsageError } from '@vitrine/documents';
-import { type EndorsementFetcher, exitCodeOf, vendorEndorsements } from '@vitrine/verifier';
+import { type EndorsementFetcher, exitCodeOf } from '@vitrine/verifier';
 import { removeEntries } from '../add/remove.ts';
 import { applyPlans, hintOf, type Planned, showPin, showPlans } from '../add/show.ts';
 import type { Target } from '../add/target.ts';
@@ -145,9 +145,8 @@ async function trustOf(
 
 /** A dry run keeps nothing, also not what the vendors answered. */
 function fetcherOf(values: Values, home: string): EndorsementFetcher {
-  return values['dry-run'] === true
-    ? vendorEndorsements({ fetch: globalThis.fetch, timeoutMs: TIME_LIMIT_MS })
-    : onlineEndorsements(home, proxyFromEnvironment(process.env));
+  const proxyFor = proxyFromEnvironment(process.env);
+  return values['dry-run'] === true ? freshEndorsements(proxyFor) : onlineEndorsements(home, proxyFor);
 }
 
 /** A pin is of one user, and others get the file, too. */

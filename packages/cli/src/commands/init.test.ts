@@ -132,7 +132,7 @@ const refused: Readonly<Record<string, readonly [args: readonly string[], messag
   'a variable twice': [[`path:${GREETER}`, '--env', 'A=1', '--env', 'A=2'], /--env A is given twice/],
   'a name that is none': [[`path:${GREETER}`, '--name', 'a b'], /expected a name of letters/],
   'a bin for a folder': [[`path:${GREETER}`, '--bin', 'x'], /npm: sources only/],
-  'an entry for a package': [['npm:a@1.0.0', '--entry', 'x'], /path: sources only/],
+  'an entry for a package': [['npm:a@1.0.0', '--entry', 'x'], /path: and module: sources only/],
   'two kinds of output': [[`path:${GREETER}`, '--json', '--dry-run'], /contradict each other/],
 };
 for (const [what, [args, message]] of Object.entries(refused)) {

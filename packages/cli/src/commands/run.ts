@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { manifestDigest, type ReferenceValues, UsageError } from '@vitrine/documents';
+import { type Manifest, manifestDigest, type ReferenceValues, UsageError } from '@vitrine/documents';
 import {
   chooseHousing,
   createGateway,
@@ -35,6 +35,10 @@ import { VERSION } from '../version.ts';
 /** How long running calls may take after the first Ctrl-C. */
 const GRACE_MS = 10_000;
 
+/** A server that does not start often wants what a sandbox does not give. */
+const SANDBOX_HINT =
+  'vitrine: it ran in a sandbox: its own code and /usr read-only, /data and /tmp writable, no network but --egress HOST:PORT; --sandbox none runs it without\n';
+
 export async function runRun(args: readonly string[]): Promise<number> {
   const parsed = parseArguments(args, runSpec.options);
   const { values } = parsed;
@@ -54,6 +58,7 @@ export async function runRun(args: readonly string[]): Promise<number> {
 
 async function serve(settings: Settings, resolved: Resolved, home: string, json: boolean): Promise<number> {
   const { manifest } = resolved;
+  requireEnforced(manifest);
   const { housing, why } = await chooseHousing({
     template: resolved.template,
     manifest,
@@ -83,7 +88,11 @@ async function serve(settings: Settings, resolved: Resolved, home: string, json:
     randomBytes: (length) => randomBytes(length),
   });
   const stopped = stopOnSignals(enclave);
-  const started = await Promise.race([enclave.ready.then(() => true), stopped.then(() => false)]);
+  const ready = enclave.ready.catch((failure: unknown) => {
+    if (housing.obtained.process === 'bwrap') process.stderr.write(SANDBOX_HINT);
+    throw failure;
+  });
+  const started = await Promise.race([ready.then(() => true), stopped.then(() => false)]);
   if (!started) return EXIT.done;
 
   const referenceValues = writeReferenceValues(home, manifest.name, digest, simulator.referenceValues(digest));
@@ -179,6 +188,15 @@ function requireSimulator(platform: string | undefined): void {
     );
   }
   throw new UsageError('platform.unknown', `--platform: expected simulator or auto, found ${JSON.stringify(platform)}`);
+}
+
+/** What nothing enforces must not be promised. */
+function requireEnforced({ clients }: Manifest): void {
+  if (clients === undefined) return;
+  throw new UsageError(
+    'config.clients',
+    'clients: attested cannot be enforced by this version, which asks no client for evidence; leave it out',
+  );
 }
 
 function requireLoopback(hostName: string): void {

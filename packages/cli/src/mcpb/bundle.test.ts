@@ -44,22 +44,23 @@ promise('P2', 'a bundle starts an exact bridge with the policy and reference val
   const { server, manifest_version } = JSON.parse(files['manifest.json'] ?? '');
   expect(manifest_version).toBe('0.3');
   const here = (leaf: string, separator: string): string => `\${__dirname}${separator}${leaf}`;
-  const args = (separator: string): readonly string[] => [
+  const args = [
     '-y',
     '@vitrine/client@1.2.3',
     wanted.url,
     '--policy',
-    here('policy.json', separator),
+    here('policy.json', '/'),
     '--reference',
-    here('reference-values.json', separator),
+    here('reference-values.json', '/'),
   ];
   expect(server).toEqual({
     type: 'node',
     entry_point: 'server/index.mjs',
     mcp_config: {
       command: 'npx',
-      args: args('/'),
-      platform_overrides: { win32: { command: 'cmd', args: ['/c', 'npx', ...args('\\')] } },
+      args,
+      // A folder such as C:\R&D must not stand on a command line of cmd.
+      platform_overrides: { win32: { command: 'node', args: [`\${__dirname}\\server\\index.mjs`] } },
     },
   });
   expect(parsePolicy(files['policy.json'] ?? '', 'policy.json')).toEqual(presets.default);
@@ -70,6 +71,21 @@ promise('P2', 'a bundle starts an exact bridge with the policy and reference val
   );
   expect(entries).toMatchObject([{ technology: 'tdx', registers: pin.registers, manifestDigest: DIGEST }]);
 });
+
+promise(
+  'P2',
+  'the entry point of a bundle puts no folder on a command line, and no address that cmd would change',
+  () => {
+    const entry = filesOf(pinnedBundle(wanted))['server/index.mjs'] ?? '';
+    expect(entry).toContain(
+      '["-y","@vitrine/client@1.2.3","https://bank.example/mcp","--policy","policy.json","--reference","reference-values.json"]',
+    );
+    expect(entry).toMatch(/spawn\(command, args, \{[^}]*cwd: /);
+    expect(() => pinnedBundle({ ...wanted, url: 'https://bank.example/%CD%20' })).toThrow(
+      expect.objectContaining({ code: 'entry.cmd' }),
+    );
+  },
+);
 
 promise('P3', 'equal servers give equal bundles, and another measurement another one', () => {
   const bytes = pinnedBundle(wanted);

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { npxBridge } from '@vitrine/client';
+import { type BridgeEntry, npxBridge } from '@vitrine/client';
 import type { ReferenceValues } from '@vitrine/documents';
 import type { AppraisalPolicy } from '@vitrine/verifier';
 import { zipSync } from 'fflate';
@@ -35,18 +35,12 @@ const EPOCH: Date = new Date(1980, 0, 1);
 /** The files of the bundle, by name. */
 function bundleFiles(contents: BundleContents): Readonly<Record<string, string>> {
   const { url, name, version, policy, referenceValues } = contents;
-  const start = (
-    folder: string,
-    platform: NodeJS.Platform,
-  ): { readonly command: string; readonly args: readonly string[] } => {
-    const separator = platform === 'win32' ? '\\' : '/';
-    const file = (leaf: string): string => `${folder}${separator}${leaf}`;
-    return npxBridge(
+  const bridge = (folder: string, platform: NodeJS.Platform): BridgeEntry =>
+    npxBridge(
       version,
-      [url, '--policy', file('policy.json'), '--reference', file('reference-values.json')],
+      [url, '--policy', `${folder}policy.json`, '--reference', `${folder}reference-values.json`],
       platform,
     );
-  };
   const manifest = {
     manifest_version: '0.3',
     name,
@@ -57,7 +51,11 @@ function bundleFiles(contents: BundleContents): Readonly<Record<string, string>>
     server: {
       type: 'node',
       entry_point: ENTRY_POINT,
-      mcp_config: { ...start(HERE, 'linux'), platform_overrides: { win32: start(HERE, 'win32') } },
+      mcp_config: {
+        ...bridge(`${HERE}/`, 'linux'),
+        // There npx is started by cmd, on whose command line a folder such as C:\R&D would be two commands.
+        platform_overrides: { win32: { command: 'node', args: [`${HERE}\\${ENTRY_POINT.replaceAll('/', '\\')}`] } },
+      },
     },
     tools_generated: true,
     prompts_generated: true,
@@ -67,7 +65,7 @@ function bundleFiles(contents: BundleContents): Readonly<Record<string, string>>
     'manifest.json': json(manifest),
     'policy.json': json(policy),
     'reference-values.json': json(referenceValues),
-    [ENTRY_POINT]: entryPoint(version, url),
+    [ENTRY_POINT]: entryPoint(bridge('', 'linux'), bridge('', 'win32')),
   };
 }
 
@@ -83,16 +81,13 @@ export function makeBundle(contents: BundleContents): Uint8Array {
   });
 }
 
-/** For hosts that start the entry point in place of the command: the same bridge, by the same command. */
-function entryPoint(version: string, url: string): string {
-  const fixed = JSON.stringify(['-y', `@vitrine/client@${version}`, url]);
+/** The same bridge, started in the folder of the bundle: for Windows, and for hosts that start the entry point. */
+function entryPoint(posix: BridgeEntry, windows: BridgeEntry): string {
   return `import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-const folder = join(import.meta.dirname, '..');
-const npx = [...${fixed}, '--policy', join(folder, 'policy.json'), '--reference', join(folder, 'reference-values.json')];
-const [command, args] = process.platform === 'win32' ? ['cmd', ['/c', 'npx', ...npx]] : ['npx', npx];
-const bridge = spawn(command, args, { stdio: 'inherit' });
+const { command, args } = process.platform === 'win32' ? ${JSON.stringify(windows)} : ${JSON.stringify(posix)};
+const bridge = spawn(command, args, { stdio: 'inherit', cwd: join(import.meta.dirname, '..') });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => bridge.kill(signal));
 bridge.on('error', (error) => {
   process.stderr.write(\`cannot start npx: \${error.message}\\n\`);

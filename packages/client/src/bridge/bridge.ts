@@ -25,7 +25,7 @@ const GRACE_MS = 1_500;
 const VERIFY_MS = 60_000;
 
 /** What the bridge relays over. */
-export interface BridgeChannel {
+interface BridgeChannel {
   readonly fetch: FetchLike;
   prepare(): Promise<void>;
   close(): Promise<void>;

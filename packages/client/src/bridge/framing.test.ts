@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
-import { readEvents } from './event-stream.ts';
+import { readEvents, readText } from './event-stream.ts';
 import { readLines } from './line-reader.ts';
 import { headerValue } from './request-headers.ts';
 
@@ -32,6 +32,18 @@ async function lines(
   return found;
 }
 
+describe('whole answers', () => {
+  promise('P8', 'without an end are given up', async () => {
+    const chunk = new TextEncoder().encode('é'.repeat(50));
+    const endless = new Response(
+      ReadableStream.from(new Array(100).fill(chunk)) as ReadableStream<Uint8Array<ArrayBuffer>>,
+    );
+    await expect(readText(endless, 1_000)).rejects.toMatchObject({ code: 'channel.broken', progress: 'partial' });
+    expect(await readText(new Response('\ufeffé'), 1_000)).toBe('é');
+    expect(await readText(new Response(null), 1_000)).toBe('');
+  });
+});
+
 const cuts = fc.array(fc.nat(), { maxLength: 8 });
 
 describe('event streams', () => {
@@ -50,6 +62,21 @@ describe('event streams', () => {
       ),
     ),
   );
+
+  promise('P3', 'end an event at its blank line, also where line ends of two kinds are cut apart', async () => {
+    // What was looked at as two events must not be read as one.
+    expect(await events('data: a\r\n\ndata: b\n\n', [8, 9, 10])).toEqual(['a', 'b']);
+  });
+
+  promise('P8', 'with an event that has no end are given up', async () => {
+    const endless = async (text: string): Promise<void> => {
+      const chunk = new TextEncoder().encode(text);
+      for await (const _ of readEvents(ReadableStream.from(new Array(100).fill(chunk)), 1_000));
+    };
+    await expect(endless('x'.repeat(100))).rejects.toMatchObject({ code: 'channel.broken', progress: 'partial' });
+    await expect(endless(`data: ${'x'.repeat(100)}\n`)).rejects.toMatchObject({ progress: 'partial' });
+    await expect(endless(`data: ${'x'.repeat(100)}\n\n`)).resolves.toBeUndefined();
+  });
 
   test('join data lines, skip other events and what is incomplete', async () => {
     expect(await events('data: a\ndata: b\n\nevent: ping\ndata: x\n\ndata:c\n\ndata: lost')).toEqual(['a\nb', '', 'c']);

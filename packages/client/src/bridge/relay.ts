@@ -14,7 +14,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cleanText } from '../clean-text.ts';
 import { describeRefusal } from '../errors.ts';
 import type { FetchLike } from '../net/outside-fetch.ts';
-import { readEvents } from './event-stream.ts';
+import { readEvents, readText } from './event-stream.ts';
 import { createExchanges, type Exchange, requestsIn } from './exchanges.ts';
 import { classify, envelopeVersion, errorText, isRecord, type Kind } from './message.ts';
 import { requestHeaders, type Session, sessionHeaders } from './request-headers.ts';
@@ -25,6 +25,8 @@ import { createToolHeaders } from './tool-headers.ts';
 import { createToolHints } from './tool-hints.ts';
 
 const RETRY_MS = 1_000;
+/** A server may want to be asked again at once, but not all the time. */
+const MIN_RETRY_MS = 50;
 const MAX_RETRY_MS = 30_000;
 const RESUME_ATTEMPTS = 3;
 const DELETE_LIMIT_MS = 1_000;
@@ -132,7 +134,7 @@ export function createRelay({ url, fetch: fetchOnce, emit, onFailure, report }: 
       if (!exchange.modern) await resume(exchange, end, signal);
       return;
     }
-    const text = await response.text();
+    const text = await readText(response);
     const message = parse(text);
     const unmatched =
       message?.kind === 'response' && message.error !== undefined && exchanges.find(message.id) !== exchange;
@@ -169,7 +171,7 @@ export function createRelay({ url, fetch: fetchOnce, emit, onFailure, report }: 
     if (response.body === null) return end;
     try {
       for await (const { data, lastEventId, retryMs } of readEvents(response.body)) {
-        end = { lastEventId, retryMs: Math.min(retryMs ?? RETRY_MS, MAX_RETRY_MS) };
+        end = { lastEventId, retryMs: Math.max(MIN_RETRY_MS, Math.min(retryMs ?? RETRY_MS, MAX_RETRY_MS)) };
         if (data !== '') await hand(data);
       }
     } catch (error) {

@@ -11,7 +11,7 @@
  * @module
  */
 import { VitrineError } from '@vitrine/documents';
-import { readEvents } from './event-stream.ts';
+import { readEvents, readText } from './event-stream.ts';
 import { classify, idKey, isRecord, type Kind, type Params } from './message.ts';
 import type { Session } from './request-headers.ts';
 
@@ -129,7 +129,7 @@ function agreementOf({ protocolVersion, capabilities }: Params): string {
 /** The result for `id` in an answer; what else the server says before it is dropped. */
 async function resultOf(response: Response, id: string | number): Promise<Params | undefined> {
   const stream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (!stream || response.body === null) return resultIn(await response.text(), id);
+  if (!stream || response.body === null) return resultIn(await readText(response), id);
   for await (const { data } of readEvents(response.body)) {
     const result = data === '' ? undefined : resultIn(data, id);
     if (result !== undefined) return result;

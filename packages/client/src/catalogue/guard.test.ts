@@ -4,8 +4,9 @@ import { promise } from '../../../../test/promises.ts';
 import type { RefusedError } from '../errors.ts';
 import { catalogueDigest, readListedPage } from './canonical.ts';
 import { createFrameCutter } from './event-frames.ts';
-import { type FetchLike, withCatalogue } from './guard.ts';
+import { type FetchLike, guardListing, withCatalogue } from './guard.ts';
 import { listRequestsIn } from './list-requests.ts';
+import { createListing } from './listing.ts';
 import { type PinnedCatalogue, pinCatalogue } from './pinned-catalogue.ts';
 
 const URL_A = 'https://bank.example/mcp';
@@ -148,6 +149,69 @@ describe('the pinned catalogue', () => {
     await expect(reading).rejects.toMatchObject({ check: 'pin.catalogue' });
   });
 
+  const decoys: Readonly<Record<string, string>> = {
+    'an equal list under another id': listText([ECHO], 99),
+    'an equal list under an id that only reads the same': listText([ECHO], '1'),
+    'an error under an id that only reads the same': '{"jsonrpc":"2.0","id":"1.0","error":{"code":1,"message":""}}',
+    'a request of its own with that id': '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+    'nothing but the id': '{"jsonrpc":"2.0","id":1}',
+    'an equal list under that id': listText([ECHO]),
+    'an error under that id': '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}',
+  };
+  for (const [name, decoy] of Object.entries(decoys)) {
+    promise('P3', `refuses a changed list behind ${name}`, async () => {
+      const streamed = guard(pinOf(ECHO), events(event(decoy), event(listText([PAY]))));
+      await expect(post(streamed, LIST)).rejects.toMatchObject({ check: 'pin.catalogue' });
+      const batch = guard(pinOf(ECHO), json(`[${decoy},${listText([PAY])}]`));
+      await expect(post(batch, LIST)).rejects.toMatchObject({ check: 'pin.catalogue' });
+    });
+  }
+
+  for (const [name, first] of [
+    ['nothing', () => new Response('', { status: 202 })],
+    ['another message', () => json('{"jsonrpc":"2.0","method":"notifications/message"}')],
+    ['a stream that ends', () => events(bytes('id: 1\ndata:\n\n'))],
+  ] as const) {
+    promise('P3', `refuses a changed list on another stream, behind ${name}`, async () => {
+      const guarded = guard(pinOf(ECHO), first(), events(event(listText([]))));
+      const left = new AbortController();
+      const { body } = await guarded.fetch(URL_A, { method: 'POST', body: LIST, signal: left.signal });
+      await new Response(body).text();
+      // As from a client of the local proxy, whose connection is over with the reply.
+      left.abort();
+      const resumed = await guarded.fetch(URL_A, { method: 'GET' });
+      await expect(resumed.text()).rejects.toMatchObject({ check: 'pin.catalogue' });
+    });
+  }
+
+  promise('P3', 'refuses tools that come before they were asked for', async () => {
+    for (const text of [listText([PAY], 7), listText([PAY], 7).replace('"tools"', '"to\\u006Fls"')]) {
+      const guarded = guard(pinOf(ECHO), events(event(text)));
+      const early = await guarded.fetch(URL_A, { method: 'GET' });
+      await expect(early.text()).rejects.toMatchObject({ check: 'pin.catalogue' });
+    }
+  });
+
+  const elsewhere: Readonly<Record<string, () => Response>> = {
+    'numbers that only some readers know': () => json(listText([PAY], 1).replace('"x-unknown":1', '"x-unknown":NaN')),
+    'such numbers in an event': () => events(event(listText([PAY], 1).replace('"x-unknown":1', '"x-unknown":NaN'))),
+    'a byte order mark in an event': () => events(event(`\ufeff${listText([PAY])}`)),
+    'a type that some read as a stream': () =>
+      new Response(event(listText([PAY])), { headers: { 'content-type': 'text/event-stream, x' } }),
+    'a stream under the type of another': () => json(Buffer.from(event(listText([PAY]))).toString()),
+    'another encoding': () => new Response(Buffer.from(listText([PAY]), 'utf16le')),
+    'the name of another encoding': () =>
+      new Response(event('x'), { headers: { 'content-type': 'text/event-stream; Charset="utf-7"' } }),
+    'a method beside the result': () => json(listText([PAY]).replace('{', '{"method":null,')),
+  };
+  for (const [name, reply] of Object.entries(elsewhere)) {
+    promise('P3', `refuses a changed list with ${name}`, async () => {
+      const guarded = guard(pinOf(ECHO), reply());
+      await expect(post(guarded, LIST)).rejects.toMatchObject({ check: 'pin.catalogue' });
+      expect(guarded.errors).toHaveLength(1);
+    });
+  }
+
   test('an error in place of a list is passed on', async () => {
     const text = '{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no tools"}}';
     expect(await post(guard(pinOf(ECHO), json(text)), LIST)).toBe(text);
@@ -175,6 +239,44 @@ describe('a first contact', () => {
     expect(guarded.recorded).toHaveLength(1);
   });
 
+  promise('P3', 'is one for all clients: pages that several asked for are one listing', async () => {
+    const recorded: PinnedCatalogue[] = [];
+    let unfinished = 0;
+    const count = (): void => {
+      unfinished++;
+    };
+    const listing = createListing(undefined, async (catalogue) => void recorded.push(catalogue), count);
+    const client = (text: string): FetchLike => guardListing(async () => json(text), listing);
+    const ask = async (fetch: FetchLike, body: string): Promise<string> =>
+      (await fetch(URL_A, { method: 'POST', body })).text();
+    await ask(client(listText([ECHO], 1, { nextCursor: 'c' })), LIST);
+    await ask(client(listText([PAY])), '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"c"}}');
+    expect(recorded).toEqual([pinOf(ECHO, PAY)]);
+    expect(unfinished).toBe(1);
+    await expect(ask(client(listText([ECHO])), LIST)).rejects.toMatchObject({ check: 'pin.catalogue' });
+  });
+
+  promise('P3', 'refuses a tool that changes before the last page has come', async () => {
+    const first = listText([ECHO], 1, { nextCursor: 'c' });
+    const guarded = guard(undefined, json(first), json(first), json(first.replace('again', 'to me')));
+    await post(guarded, LIST);
+    await post(guarded, LIST);
+    await expect(post(guarded, LIST)).rejects.toMatchObject({ check: 'pin.catalogue' });
+  });
+
+  promise('P3', 'refuses a listing without an end', async () => {
+    const tools = Array.from({ length: 2_000 }, (_, index) => ({ name: `tool ${index}` }));
+    const page = (number: number): object[] => tools.map(({ name }) => ({ name: `${name} of ${number}` }));
+    const replies = [1, 2, 3, 4, 5, 6].map((number) =>
+      json(listText(page(number), 1, { nextCursor: `${number + 1}` })),
+    );
+    const guarded = guard(undefined, ...replies);
+    const ask = (cursor: number): Promise<string> =>
+      post(guarded, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"${cursor}"}}`);
+    for (const cursor of [1, 2, 3, 4, 5]) await ask(cursor);
+    await expect(ask(6)).rejects.toMatchObject({ check: 'pin.catalogue' });
+  });
+
   promise('P3', 'records nothing from a page in the middle', async () => {
     const guarded = guard(undefined, json(listText([PAY])));
     await post(guarded, '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"c"}}');
@@ -196,7 +298,8 @@ describe('a first contact', () => {
 describe('other traffic', () => {
   const pinned = pinOf(ECHO);
   test('passes byte for byte, also what only looks like a list', async () => {
-    for (const text of [listText([PAY], 2), '{"a":1,"a":2}', 'no JSON', '', '{"n":9007199254740993}']) {
+    const named = listText([{ name: 'pay' }], 2);
+    for (const text of [listText([ECHO], 2), named, '{"a":1,"a":2}', 'no JSON', '', '{"n":9007199254740993}']) {
       expect(await post(guard(pinned, json(text)), CALL)).toBe(text);
     }
     const guarded = guard(pinned, new Response(null, { status: 202 }));
@@ -236,17 +339,17 @@ describe('other traffic', () => {
 
   test('is not looked at once a list that broke off was asked for again', async () => {
     const broken = new ReadableStream<Uint8Array<ArrayBuffer>>({ pull: () => Promise.reject(new Error('reset')) });
-    const other = listText([PAY], 2);
+    const other = listText([], 2);
     const guarded = guard(pinned, new Response(broken), json(listText([ECHO])), json(other));
     await expect(post(guarded, LIST)).rejects.toThrow('reset');
     await post(guarded, LIST);
     expect(await post(guarded, CALL)).toBe(other);
   });
 
-  test('is not parsed while no list is awaited', async () => {
-    const guarded = guard(pinned, new Response(null, { status: 404 }), json(listText([PAY])), json(listText([PAY], 2)));
+  test('is not taken for a list once the request for one has failed', async () => {
+    const guarded = guard(pinned, new Response(null, { status: 404 }), json(listText([])));
     await guarded.fetch(URL_A, { method: 'POST', body: LIST });
-    expect(await post(guarded, CALL)).toBe(listText([PAY]));
+    expect(await post(guarded, CALL)).toBe(listText([]));
   });
 });
 
@@ -257,6 +360,7 @@ test('requests are found however they are escaped, and only they', () => {
     '\\u0074ools/list',
     'tools\\u002Flist',
     'tools\\u002flis\\u0074',
+    'too\\u006Cs/list',
   ]) {
     expect(listRequestsIn(`{"id":"a","method":"${method}","params":{"cursor":"c"}}`)).toEqual([
       { id: 'a', cursor: 'c' },

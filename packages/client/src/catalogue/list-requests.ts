@@ -18,9 +18,11 @@ const ESCAPED = new RegExp(
   [...METHOD]
     .map((character) => {
       const code = character.charCodeAt(0).toString(16).padStart(4, '0');
-      return `(?:${character === '/' ? '\\\\?/' : character}|\\\\u${code.replace('f', '[fF]')})`;
+      return `(?:${character === '/' ? '\\\\?/' : character}|\\\\u${code})`;
     })
     .join(''),
+  // Hexadecimal digits come in both cases; the method itself is compared below.
+  'i',
 );
 
 /** The `tools/list` requests in `text`, which is one message or a batch. */

@@ -13,6 +13,8 @@ import { type PinnedCatalogue, type PinnedTool, pinCatalogue } from './pinned-ca
 
 /** Listings that were begun and not followed to their end are forgotten beyond this many. */
 const MAX_OPEN = 64;
+/** A listing that goes on and on must not fill the memory. */
+const MAX_TOOLS = 10_000;
 
 export interface Listing {
   /**
@@ -21,30 +23,55 @@ export interface Listing {
    * @throws RefusedError (check `pin.catalogue`) for any difference from what is pinned.
    */
   take(result: JsonValue | undefined, cursor: string | undefined): Promise<void>;
+  /** As `take`, for tools that nobody asked for: they are compared, and say nothing about the whole. */
+  hold(result: JsonValue): void;
 }
 
 /**
  * @param pinned - What is pinned; `undefined` at first contact.
  * @param record - Keeps the first complete listing; it holds from then on.
+ * @param unfinished - Told once when a first listing has more pages: until all were seen, nothing is kept.
  */
 export function createListing(
   pinned: PinnedCatalogue | undefined,
   record: (catalogue: PinnedCatalogue) => Promise<void>,
+  unfinished: () => void = () => {},
 ): Listing {
   let current = pinned;
   /** Tools so far, by the cursor that continues them. */
   const open = new Map<string, ReadonlyMap<string, ListedTool>>();
+  /** Digests by name, until a whole listing was seen: a tool must not change meanwhile, either. */
+  const shown = new Map<string, string>();
+  let recording: Promise<void> | undefined;
+  let told = false;
+
+  const compare = (tools: readonly ListedTool[]): void => {
+    if (current !== undefined) {
+      requireKnown(current, tools);
+      return;
+    }
+    for (const { name, digest } of tools) {
+      if ((shown.get(name) ?? digest) !== digest) {
+        throw unreadable(`it has two different tools named ${JSON.stringify(visibleText(name))}`);
+      }
+      shown.set(name, digest);
+    }
+    if (shown.size > MAX_TOOLS) throw unreadable(`it has more than ${MAX_TOOLS} tools`);
+  };
 
   const complete = async (tools: ReadonlyMap<string, ListedTool>): Promise<void> => {
     const seen = pinCatalogue(tools.values());
+    // Another client may just have listed them all.
+    while (recording !== undefined) await recording.catch(() => undefined);
     if (current === undefined) {
-      current = seen;
+      recording = record(seen);
       try {
-        await record(seen);
-      } catch (error) {
-        current = undefined;
-        throw error;
+        await recording;
+      } finally {
+        recording = undefined;
       }
+      current = seen;
+      shown.clear();
     } else if (seen.digest !== current.digest) {
       throw changed(toolChanges(current, seen));
     }
@@ -53,7 +80,7 @@ export function createListing(
   return {
     async take(result, cursor) {
       const page = readListedPage(result);
-      if (current !== undefined) requireKnown(current, page.tools);
+      compare(page.tools);
       const before = cursor === undefined ? new Map<string, ListedTool>() : open.get(cursor);
       // A cursor from before this process: the page was checked, but says nothing about the whole.
       if (before === undefined) return;
@@ -66,11 +93,14 @@ export function createListing(
         tools.set(tool.name, tool);
       }
       if (page.nextCursor === undefined) return complete(tools);
+      if (current === undefined && !told) unfinished();
+      told = true;
       open.delete(page.nextCursor);
       open.set(page.nextCursor, tools);
       const [oldest] = open.keys();
       if (open.size > MAX_OPEN && oldest !== undefined) open.delete(oldest);
     },
+    hold: (result) => compare(readListedPage(result).tools),
   };
 }
 

@@ -44,24 +44,30 @@ export function createReplyReader(): ReplyReader {
   let bytes = Buffer.alloc(0);
   let head: Head | undefined;
   let reply: AttestReply | undefined;
+  /** Of the body, put together once: a server that sends byte by byte must not have it copied each time. */
+  const chunks: Buffer[] = [];
+  let length = 0;
   return {
     push(chunk) {
-      bytes = Buffer.concat([bytes, chunk]);
       if (head === undefined) {
+        bytes = Buffer.concat([bytes, chunk]);
         const end = bytes.indexOf('\r\n\r\n');
         if (end === -1 ? bytes.length > MAX_HEAD_BYTES : end + 4 > MAX_HEAD_BYTES) {
           throw malformed(`headers longer than ${MAX_HEAD_BYTES} bytes`);
         }
         if (end === -1) return undefined;
         head = readHead(bytes.toString('latin1', 0, end));
-        bytes = bytes.subarray(end + 4);
+        chunks.push(bytes.subarray(end + 4));
+      } else {
+        chunks.push(chunk);
       }
-      if (reply !== undefined || bytes.length > head.length) throw malformed('more bytes than announced');
-      if (bytes.length === head.length) reply = { status: head.status, headers: head.headers, body: bytes };
+      length += chunks.at(-1)?.length ?? 0;
+      if (reply !== undefined || length > head.length) throw malformed('more bytes than announced');
+      if (length === head.length) reply = { status: head.status, headers: head.headers, body: Buffer.concat(chunks) };
       return reply;
     },
     progress: () =>
-      head === undefined ? 'within the headers' : `after ${bytes.length} of ${head.length} bytes of the answer`,
+      head === undefined ? 'within the headers' : `after ${length} of ${head.length} bytes of the answer`,
   };
 }
 

@@ -64,6 +64,15 @@ describe('an attested socket', () => {
     expect(server.otherBytes()).toBe(0);
   });
 
+  promise('P7', 'is not handed over to somebody who has given up while it was judged', async () => {
+    await using server = await startTestServer({ attest: async () => reply(bundle) });
+    const left = new AbortController();
+    const judge = async (): Promise<void> => left.abort();
+    const opened = openAttestedSocket(new URL(server.url), judge, { ...LIMIT, signal: left.signal });
+    await expect(opened).rejects.toBeInstanceOf(UnreachableError);
+    await Promise.all([...server.sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  });
+
   promise('P2', 'never resumes a session: two connections are two handshakes with two exporters', async () => {
     const exporters: string[] = [];
     const reused: boolean[] = [];

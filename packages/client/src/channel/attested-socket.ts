@@ -60,6 +60,7 @@ export async function openAttestedSocket<T>(
   try {
     const bundle = readBundle(await exchange.reply, url);
     const judged = await judge(bundle, { nonce, ...identity });
+    if (options.signal?.aborted === true) throw new UnreachableError('closed', 'the connection was closed');
     exchange.finish();
     return { socket, judged };
   } catch (error) {

@@ -18,7 +18,7 @@ import { type Connect, type Lane, openSlot, type Slot } from './slot.ts';
 export type LaneSizes = Readonly<Record<Lane, number>>;
 
 /** For one MCP client. */
-export const CLIENT_LANES: LaneSizes = { listen: 1, request: 4, short: 1 };
+const CLIENT_LANES: LaneSizes = { listen: 1, request: 4, short: 1 };
 
 export interface LaneOptions {
   readonly sizes?: LaneSizes;

@@ -80,7 +80,7 @@ export function channelIdentity(session: TlsSession): ChannelIdentity {
 }
 
 /** The name of the certificate's issuer; `undefined` for a self-signed one, or none. */
-export function certificateIssuer(session: Pick<TLSSocket, 'getPeerCertificate'>): string | undefined {
+function certificateIssuer(session: Pick<TLSSocket, 'getPeerCertificate'>): string | undefined {
   const certificate: { readonly raw?: Buffer } | null = session.getPeerCertificate();
   const raw = certificate?.raw;
   if (raw === undefined || raw.length === 0) return undefined;

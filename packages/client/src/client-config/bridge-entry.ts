@@ -6,6 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { UsageError } from '@vitrine/documents';
 
 export interface BridgeEntry {
   readonly command: string;
@@ -45,7 +46,18 @@ export async function bridgeEntry(url: string, options: EntryOptions): Promise<B
 /** The bridge of exactly `version`, fetched by npx. On Windows that is a script, which only `cmd` can start. */
 export function npxBridge(version: string, args: readonly string[], platform: NodeJS.Platform): BridgeEntry {
   const npx = ['-y', `@vitrine/client@${version}`, ...args];
+  if (platform === 'win32') refuseSpecial(npx);
   return platform === 'win32' ? { command: 'cmd', args: ['/c', 'npx', ...npx] } : { command: 'npx', args: npx };
+}
+
+/** Quoted or not, `cmd` gives some characters a meaning: `%CD%`, which a URL may hold, is a folder's name. */
+function refuseSpecial(args: readonly string[]): void {
+  const found = args.find((arg) => /[%!^&|<>()"\r\n]/.test(arg));
+  if (found === undefined) return;
+  throw new UsageError(
+    'entry.cmd',
+    `${JSON.stringify(found)} has a character that cmd on Windows would change; expected an address without it`,
+  );
 }
 
 const OWN_PACKAGE: string = join(import.meta.dirname, '..', '..');

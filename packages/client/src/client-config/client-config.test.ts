@@ -256,6 +256,10 @@ describe('the command line of the bridge', () => {
   test('is started by cmd on Windows only, and never there without npx', async () => {
     expect(npxBridge('1.2.3', [URL_A], 'darwin').command).toBe('npx');
     expect(npxBridge('1.2.3', [URL_A], 'win32').command).toBe('cmd');
+    for (const special of [`${URL_A}/%CD%2F`, 'C:\\R&D\\policy.json', 'a\nb']) {
+      expect(() => npxBridge('1.2.3', [special], 'win32')).toThrow(expect.objectContaining({ code: 'entry.cmd' }));
+      expect(npxBridge('1.2.3', [special], 'linux').args).toContain(special);
+    }
     expect((await bridgeEntry(URL_A, { execPath: 'C:\\node.exe', platform: 'win32' })).command).toBe('C:\\node.exe');
   });
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { withCatalogue } from '../catalogue/guard.ts';
+import { guardListing } from '../catalogue/guard.ts';
+import { createListing } from '../catalogue/listing.ts';
 import { recordCatalogue } from '../pins/pins-store.ts';
 import type { FetchWrapper } from './open-channel.ts';
 import type { Trust } from './trust.ts';
@@ -19,17 +20,16 @@ export function catalogueGuard(
   report: (line: string) => void = () => {},
 ): FetchWrapper {
   if (pin === undefined || file === undefined) return (fetch) => fetch;
-  let { catalogue } = pin;
-  return (fetch) =>
-    withCatalogue((target, init) => fetch(String(target), init), {
-      pinned: catalogue,
-      async record(listed) {
-        await recordCatalogue(file, url, pin, listed);
-        catalogue = listed;
-        const count = Object.keys(listed.tools).length;
-        report(`pinned ${count === 1 ? 'the tool' : `the ${count} tools`} of ${url}: a change will be refused`);
-      },
-      // The refusal comes out of the response too, where it is told and acted on.
-      onChange: () => {},
-    });
+  // One for all clients: a client without a session asks for each page by itself.
+  const listing = createListing(
+    pin.catalogue,
+    async (listed) => {
+      await recordCatalogue(file, url, pin, listed);
+      const count = Object.keys(listed.tools).length;
+      report(`pinned ${count === 1 ? 'the tool' : `the ${count} tools`} of ${url}: a change will be refused`);
+    },
+    () => report(`${url} lists its tools in pages: they are pinned when the client has asked for all of them`),
+  );
+  // The refusal comes out of the response, where it is told and acted on.
+  return (fetch) => guardListing((target, init) => fetch(String(target), init), listing);
 }

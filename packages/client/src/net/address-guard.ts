@@ -23,10 +23,18 @@ never.addSubnet('fe80::', 10, 'ipv6');
 never.addSubnet('ff00::', 8, 'ipv6');
 never.addAddress('fd00:ec2::254', 'ipv6');
 never.addAddress('fd20:ce::254', 'ipv6');
+never.addAddress('168.63.129.16');
+// The same by way of a translator (RFC 6052), and in the old form with an IPv4 address inside.
+for (const prefix of ['64:ff9b::', '::']) {
+  never.addSubnet(`${prefix}0.0.0.0`, 104, 'ipv6');
+  never.addSubnet(`${prefix}169.254.0.0`, 112, 'ipv6');
+}
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
+loopback.addSubnet('64:ff9b::127.0.0.0', 104, 'ipv6');
+loopback.addSubnet('::127.0.0.0', 104, 'ipv6');
 
 /** Whether `address` may be connected to. IPv4 addresses inside IPv6 ones count as what they are. */
 export function isAllowedAddress(address: string, allowLoopback: boolean): boolean {

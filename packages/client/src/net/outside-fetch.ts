@@ -93,6 +93,8 @@ function checkUrl(target: string, allowLoopback: boolean): URL {
 function connector({ proxyFor, extraCa, allowLoopback, timeLimitMs }: OutsideFetchOptions): buildConnector.connector {
   const secure = buildConnector({
     allowH2: false,
+    // Said, since NODE_TLS_REJECT_UNAUTHORIZED decides where it is not.
+    rejectUnauthorized: true,
     ...(extraCa === undefined ? {} : { ca: [...getCACertificates('default'), extraCa] }),
   });
   const lookup = guardedLookup(allowLoopback);

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { openAttestedSocket } from '../channel/attested-socket.ts';
 import { startConnectProxy } from '../testing/connect-proxy.ts';
@@ -9,6 +9,10 @@ import { isAllowedAddress } from './address-guard.ts';
 import { outsideFetch } from './outside-fetch.ts';
 import type { ProxyFor } from './proxy-environment.ts';
 import { openTunnel } from './tunnel.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 
 const through = (port: number, authorization?: string): ProxyFor => {
   const server = { host: '127.0.0.1', port, secure: false, ...(authorization === undefined ? {} : { authorization }) };
@@ -113,8 +117,35 @@ describe('fetch for the outside', () => {
     await outside.close();
   });
 
+  promise('P2', 'does not believe it either where the environment switches that off', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    await using server = await startTestServer({ attest: async () => undefined });
+    const outside = outsideFetch({ ...options, allowLoopback: true, proxyFor: () => undefined });
+    await expect(outside.fetch(server.url, { method: 'POST', body: 'code=canary' })).rejects.toMatchObject({
+      code: 'network',
+    });
+    expect(server.attested()).toBe(0);
+    const { port } = new URL(server.url);
+    const secure: ProxyFor = () => ({
+      host: '127.0.0.1',
+      port: Number(port),
+      secure: true,
+      authorization: 'Basic canary',
+    });
+    await expect(openTunnel(target, { proxyFor: secure, signal: signal() })).rejects.toMatchObject({
+      code: 'network.proxy',
+    });
+    expect(server.attested()).toBe(0);
+    await outside.close();
+  });
+
   test.each([
     ['10.0.0.8', false, true],
+    ['64:ff9b::a9fe:a9fe', true, false],
+    ['64:ff9b::7f00:1', false, false],
+    ['64:ff9b::808:808', false, true],
+    ['168.63.129.16', true, false],
+    ['::7f00:1', false, false],
     ['192.168.1.1', false, true],
     ['127.0.0.1', false, false],
     ['127.0.0.1', true, true],

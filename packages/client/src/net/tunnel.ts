@@ -28,7 +28,7 @@ export function openTunnel(url: URL, options: TunnelOptions): Promise<Socket> {
 }
 
 /** The port that `url` stands for. */
-export function portOf(url: URL): number {
+function portOf(url: URL): number {
   if (url.port !== '') return Number(url.port);
   return url.protocol === 'http:' ? 80 : 443;
 }
@@ -78,6 +78,8 @@ function connectThrough(proxy: ProxyServer, url: URL, signal: AbortSignal): Prom
         ...(proxy.authorization === undefined ? {} : { 'proxy-authorization': proxy.authorization }),
       },
       agent: false,
+      // Said, since NODE_TLS_REJECT_UNAUTHORIZED decides where it is not. Plain HTTP does not know it.
+      ...(proxy.secure ? { rejectUnauthorized: true } : {}),
       signal,
     });
     request.on('error', (cause: NodeJS.ErrnoException) => {

@@ -7,9 +7,19 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Writes `text` to `file` with exactly `mode`, whatever the umask. A symbolic link stays one. */
-export async function atomicWrite(file: string, text: string, mode: number): Promise<void> {
-  const target = await realpath(file).catch(() => file);
+/**
+ * Writes `text` to `file` with exactly `mode`, whatever the umask.
+ *
+ * @param links - A symbolic link stays one, as people who keep their settings elsewhere expect. With
+ *   `replace-link` it does not: in a folder of many users, somebody else may have put it there.
+ */
+export async function atomicWrite(
+  file: string,
+  text: string,
+  mode: number,
+  links: 'keep-link' | 'replace-link' = 'keep-link',
+): Promise<void> {
+  const target = links === 'replace-link' ? file : await realpath(file).catch(() => file);
   const directory = dirname(target);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const temporary = join(directory, `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);

@@ -49,14 +49,15 @@ export async function withLock<T>(
 async function acquire(lockFile: string, token: string, waitMs: number): Promise<void> {
   for (let waited = 0; ; waited += RETRY_MS) {
     if (await create(lockFile, token)) return;
-    if (await removeStale(lockFile)) continue;
+    const gone = await removeStale(lockFile);
+    // Also where it seems to have gone: what stands there may be no file that can be read.
     if (waited >= waitMs) {
       throw new UsageError(
         'lock.held',
         `${lockFile} is held by another process; if none of yours is running, remove it and try again`,
       );
     }
-    await delay(RETRY_MS);
+    if (!gone) await delay(RETRY_MS);
   }
 }
 

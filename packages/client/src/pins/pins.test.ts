@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { presets } from '@vitrine/verifier';
@@ -316,6 +328,14 @@ describe('the lock', () => {
     expect(await readFile(lock(), 'utf8')).toBe(`${process.pid}\n`);
   });
 
+  test('that nobody can read is waited for, and not for ever', async () => {
+    await symlink(join(home, 'nowhere'), lock());
+    await expect(withLock(lock(), wait, async () => 1)).rejects.toMatchObject({ code: 'lock.held' });
+    await rm(lock());
+    await mkdir(lock());
+    await expect(withLock(lock(), wait, async () => 1)).rejects.toMatchObject({ code: 'lock.held' });
+  });
+
   test('of a dead process is taken over', async () => {
     const { pid } = spawnSync(process.execPath, ['-e', '0']);
     await writeFile(lock(), `${pid}\n`);
@@ -348,6 +368,15 @@ describe('an atomic write', () => {
     expect(await readFile(target, 'utf8')).toBe('new');
     expect((await stat(target)).mode & 0o777).toBe(0o600);
     expect((await readdir(home)).sort()).toEqual(['link', 'target']);
+  });
+
+  test('of something that is nobody else’s replaces a symbolic link', async () => {
+    const target = join(home, 'target');
+    await writeFile(target, 'old');
+    await symlink(target, join(home, 'link'));
+    await atomicWrite(join(home, 'link'), 'new', 0o600, 'replace-link');
+    expect(await readFile(target, 'utf8')).toBe('old');
+    expect((await lstat(join(home, 'link'))).isSymbolicLink()).toBe(false);
   });
 
   test('leaves nothing behind when it fails', async () => {

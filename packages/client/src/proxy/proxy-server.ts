@@ -30,7 +30,7 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const GRACE_MS = 1_500;
 
 /** What the proxy relays over. */
-export interface ProxyChannel {
+interface ProxyChannel {
   /** A `fetch` for one MCP client. */
   client(): FetchLike;
   prepare(): Promise<void>;

@@ -21,7 +21,7 @@ export interface Denial {
 }
 
 /** What is to be done with a request. `origin` is the allowed one that it came from, if it came from a page. */
-export type Admission =
+type Admission =
   | { readonly kind: 'denied'; readonly denial: Denial; readonly origin: string | undefined }
   | { readonly kind: 'preflight'; readonly origin: string }
   | { readonly kind: 'admitted'; readonly origin: string | undefined };

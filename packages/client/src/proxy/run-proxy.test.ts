@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -73,11 +73,15 @@ describe('vitrine proxy', () => {
   promise('P4', 'writes the token for the user alone, and does not print it', () =>
     inScene(async ({ enclave, stopping, options, started }) => {
       const tokenFile = join(enclave.home, 'token');
-      await writeFile(tokenFile, 'old', { mode: 0o644 });
+      // As somebody else could have put it into a folder that all may write to.
+      const other = join(enclave.home, 'other');
+      await writeFile(other, 'old', { mode: 0o644 });
+      await symlink(other, tokenFile);
       const code = runProxy({ ...options, tokenFile });
       const { url, ...said } = await started;
       const token = (await readFile(tokenFile, 'utf8')).trim();
       expect(said).toEqual({ tokenFile, verdict: 'simulated' });
+      expect(await readFile(other, 'utf8')).toBe('old');
       expect((await fetch(url, ping(token))).status).toBe(200);
       if (process.platform !== 'win32') expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
       stopping.abort();

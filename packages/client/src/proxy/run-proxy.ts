@@ -97,7 +97,7 @@ export async function runProxy(options: RunProxyOptions): Promise<number> {
 
 async function writeToken(file: string, token: string): Promise<void> {
   try {
-    await atomicWrite(file, `${token}\n`, 0o600);
+    await atomicWrite(file, `${token}\n`, 0o600, 'replace-link');
   } catch (cause) {
     throw new UsageError('proxy.token-file', `cannot write ${file}: ${(cause as Error).message}`, { cause });
   }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { type CallbackServer, startCallbackServer } from './callback-server.ts';
@@ -77,6 +79,18 @@ describe('the listener for the answer', () => {
     expect((await ask(server, `/callback?code=c&state=${STATE}`)).status).toBe(404);
     await expect(server.answer(STATE, AbortSignal.abort(new Error('over')))).rejects.toThrow('over');
     expect((await ask(server, '/callback')).status).toBe('ECONNREFUSED');
+  });
+
+  promise('P8', 'does not wait for others who have connected and say nothing', async () => {
+    const server = await startCallbackServer(undefined);
+    const silent = connect(Number(new URL(server.redirectUri).port), '127.0.0.1');
+    await once(silent, 'connect');
+    silent.on('error', () => {}).write('GET /callback HTTP/1.1\r\n');
+    const closed = new Promise((resolve) => silent.once('close', resolve));
+    const answer = server.answer(STATE, limit());
+    await ask(server, `/callback?code=c&state=${STATE}`);
+    await answer;
+    await closed;
   });
 
   promise('P8', 'takes the port of an earlier registration if it is free, and insists on a fixed one', async () => {

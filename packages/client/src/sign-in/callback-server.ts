@@ -15,6 +15,8 @@ import { RefusedError } from '../errors.ts';
 
 const PATH = '/callback';
 const MAX_URL = 8 * 1024;
+/** For the page that a person sees at the end. */
+const GRACE_MS = 500;
 
 /** The answer's parameters; one of `code` and `error` is there. */
 export interface CallbackAnswer {
@@ -47,6 +49,8 @@ export async function startCallbackServer(port: number | undefined, preferred?: 
   const close = (): void => {
     server.close();
     server.closeIdleConnections();
+    // Whoever connected and said nothing must not keep this program running.
+    setTimeout(() => server.closeAllConnections(), GRACE_MS).unref();
   };
   return {
     redirectUri: `http://${host}${PATH}`,

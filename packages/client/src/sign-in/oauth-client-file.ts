@@ -14,7 +14,7 @@ import { readSecretFile } from './header-file.ts';
 import { secretShape } from './secret-text.ts';
 
 /** The document. */
-export interface OAuthClientFile {
+interface OAuthClientFile {
   readonly clientId: string;
   readonly issuer: string;
   readonly clientSecret?: string;
@@ -23,7 +23,7 @@ export interface OAuthClientFile {
   readonly privateKeyFile?: string;
 }
 
-export const oauthClientShape: Shape<OAuthClientFile> = object({
+const oauthClientShape: Shape<OAuthClientFile> = object({
   clientId: text('the client id', /^[\x21-\x7e]{1,2048}$/),
   issuer: text('the issuer of the authorization server, an https URL', /^https?:\/\/[^\s?#@]+$/),
   clientSecret: optional(secretShape('a client secret of printable ASCII characters', /^[\x20-\x7e]{1,4096}$/)),

@@ -89,6 +89,23 @@ async function signedIn(setup: Setup): Promise<StoredSignIn> {
   return (await setup.options.store.read()) as StoredSignIn;
 }
 
+promise('P8', 'a server that asks for a sign-in and then does not say where is not waited for', async () => {
+  const silent: FetchLike = async (url, init) => {
+    if (!url.includes('well-known')) return new Response(null, { status: 401 });
+    return new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)));
+  };
+  await using setup = await setUp({}, { metadataLimitMs: 1 });
+  await refused(withSignIn(silent, setup.options)(setup.resource.url, POST), 'network');
+  const endless: FetchLike = async (url, init) => {
+    if (!url.includes('well-known')) return new Response(null, { status: 401 });
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (stream) => init?.signal?.addEventListener('abort', () => stream.error(init.signal?.reason)),
+    });
+    return new Response(body);
+  };
+  await refused(withSignIn(endless, setup.options)(setup.resource.url, POST), 'network');
+});
+
 describe('a sign-in by a person', () => {
   promise('P2', 'happens when the server asks for it; the token then goes to the server and nowhere else', async () => {
     await using setup = await setUp({ advertiseIss: true });

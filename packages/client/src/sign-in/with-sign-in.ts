@@ -8,7 +8,7 @@
  * @module
  */
 import { cleanText } from '../clean-text.ts';
-import { RefusedError } from '../errors.ts';
+import { RefusedError, UnreachableError } from '../errors.ts';
 import { boundedResponse } from '../net/bounded-response.ts';
 import type { FetchLike } from '../net/outside-fetch.ts';
 import type { ClientIdentity } from './client-identity.ts';
@@ -21,6 +21,7 @@ const FIVE_MINUTES_MS = 5 * 60_000;
 /** First try, refresh, sign-in, and two steps up. */
 const MAX_TRIES = 5;
 const MAX_METADATA_BYTES = 1 << 20;
+const METADATA_LIMIT_MS = 15_000;
 
 export interface SignInOptions {
   /** Normalised URL of the attested server. */
@@ -45,6 +46,8 @@ export interface SignInOptions {
   readonly signal: AbortSignal;
   /** How long a person may take, in milliseconds; 5 minutes by default. */
   readonly waitMs?: number;
+  /** For each request to the attested server that is part of a sign-in, in milliseconds; 15 seconds by default. */
+  readonly metadataLimitMs?: number;
 }
 
 /**
@@ -91,12 +94,20 @@ export function withSignIn(fetch: FetchLike, options: SignInOptions): FetchLike 
 }
 
 /** Sends what the sign-in needs where it belongs. None of it carries a token of the server. */
-function route(origin: string, fetch: FetchLike, { outsideFetch, signal }: SignInOptions): FetchLike {
+function route(origin: string, fetch: FetchLike, options: SignInOptions): FetchLike {
+  const { outsideFetch, signal, metadataLimitMs = METADATA_LIMIT_MS } = options;
   return async (target, init = {}) => {
     const request: RequestInit = { ...init, redirect: 'error', signal };
     const url = new URL(target);
     if (url.origin !== origin) return outsideFetch(target, request);
-    return boundedResponse(await fetch(target, request), MAX_METADATA_BYTES, url.host);
+    const limit = AbortSignal.timeout(metadataLimitMs);
+    try {
+      const response = await fetch(target, { ...request, signal: AbortSignal.any([signal, limit]) });
+      return await boundedResponse(response, MAX_METADATA_BYTES, url.host);
+    } catch (error) {
+      if (signal.aborted || error !== limit.reason) throw error;
+      throw new UnreachableError('network', `${url.host} did not say within the time limit where to sign in`);
+    }
   };
 }
 

@@ -9,7 +9,7 @@
  */
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/server';
 import { errorMessage, isRequest, isResponse, rpcCode } from '../gateway/message.ts';
-import type { ServerConsumer, ServerProcess } from '../gateway/server-process.ts';
+import type { ServerConsumer, ServerProcess } from '../gateway/server-contract.ts';
 import type { PinnedTools } from './pinned-tools.ts';
 import { readTools } from './tools.ts';
 

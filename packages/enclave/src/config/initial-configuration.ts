@@ -41,8 +41,25 @@ ${serverLines(server)}
 #   port: 8443
 #   publicHosts: [bank.example]      # further names by which clients may address it
 
-# The sandbox that has to be obtained; a start that does not obtain it fails.
+# The least sandbox that has to be obtained: bwrap or none. The best that can be had is used
+# either way.
 sandbox: none
+
+# Where the server may connect to; from the sandbox nothing else is reached.
+# egress: [api.example.com:443]
+
+# Who may call: none (anybody who reaches it), bearer, or oauth. Tokens of a file are digested at
+# every start.
+# auth:
+#   kind: bearer
+#   tokenFile: tokens.txt            # lines of a name, a blank, and a token; keep it private
+
+# The server's files: ephemeral (in memory) or encrypted (on the disk).
+# data: ephemeral
+
+# limits:
+#   memory: 512                      # MiB, with everything that it starts
+#   processes: 64
 `;
   const read = parseConfiguration(written, 'vitrine.yaml');
   if (read.name !== name) throw new UsageError('config.name', `${JSON.stringify(name)} cannot be the name of a server`);

@@ -15,7 +15,7 @@ import { type InstalledPackage, installedPackage, type NpmSpec, storedPackageLoc
 import { unpackedImage } from '../source/oci/image-store.ts';
 import { measuredCopy } from '../source/path-store.ts';
 import { isExactVersion, parseServerSpec } from '../source/server-spec.ts';
-import type { ResolveOptions } from './resolve-manifest.ts';
+import type { ResolveOptions } from './resolve-options.ts';
 
 export interface Located {
   readonly source: ServerSource;
@@ -35,7 +35,6 @@ export interface Located {
   /** The arguments that the manifest names. */
   readonly ownArgs: readonly string[];
 }
-
 
 /** @throws as `resolveManifest`. */
 export async function locateServer(options: ResolveOptions): Promise<Located> {
@@ -197,4 +196,3 @@ function commandPaths(currentDirectory: string, args: readonly string[]): readon
 function readable(...paths: readonly string[]): readonly string[] {
   return [...new Set([...paths, process.execPath])];
 }
-

@@ -64,9 +64,15 @@ test('flags for the sandbox, the way out and the port', () => {
 
 const wrong: Readonly<Record<string, readonly [string, RegExp]>> = {
   'a port without the transport': ['server:\n  source: path:x\n  port: 80', /^vitrine\.yaml:3:9: "port" is for/],
-  'a transport without its port': ['server:\n  source: path:x\n  transport: http', /^vitrine\.yaml:3:14: .*needs "port"/],
+  'a transport without its port': [
+    'server:\n  source: path:x\n  transport: http',
+    /^vitrine\.yaml:3:14: .*needs "port"/,
+  ],
   'a port beyond all': ['server: {source: path:x, transport: http, port: 65536}', /expected a port from 1 to 65535/],
-  'an address as a way out': ['server: path:x\negress:\n  - a.example.com:1\n  - 10.0.0.1:80', /^vitrine\.yaml:4:5: .*never an address/],
+  'an address as a way out': [
+    'server: path:x\negress:\n  - a.example.com:1\n  - 10.0.0.1:80',
+    /^vitrine\.yaml:4:5: .*never an address/,
+  ],
   'a way out without a port': ['server: path:x\negress: [a.example.com]', /^vitrine\.yaml:2:10: egress\[0\]/],
   'a way out to port 0': ['server: path:x\negress: ["a.example.com:0"]', /expected <host>:<port>/],
   'a way out to everywhere': ['server: path:x\negress: ["*:443"]', /expected <host>:<port>/],
@@ -76,8 +82,14 @@ const wrong: Readonly<Record<string, readonly [string, RegExp]>> = {
   'callers as another word': ['server: path:x\nauth: anybody', /^vitrine\.yaml:2:7: auth/],
   'tokens nowhere': ['server: path:x\nauth: {kind: bearer}', /^vitrine\.yaml:2:7: bearer needs/],
   'tokens twice': [`server: path:x\nauth: {kind: bearer, tokens: {a: ${DIGEST}}, tokenFile: t}`, /and not both/],
-  'a token in the clear': [`server: path:x\nauth: {kind: bearer, tokens: {a: ${TOKEN}}}`, /^vitrine\.yaml:2:34: auth\.tokens\.a/],
-  'an issuer without TLS': ['server: path:x\nauth: {kind: oauth, issuer: "http://a.example"}', /^vitrine\.yaml:2:29: auth\.issuer/],
+  'a token in the clear': [
+    `server: path:x\nauth: {kind: bearer, tokens: {a: ${TOKEN}}}`,
+    /^vitrine\.yaml:2:34: auth\.tokens\.a/,
+  ],
+  'an issuer without TLS': [
+    'server: path:x\nauth: {kind: oauth, issuer: "http://a.example"}',
+    /^vitrine\.yaml:2:29: auth\.issuer/,
+  ],
   'a memory of nothing': ['server: path:x\nlimits: {memory: 1}', /^vitrine\.yaml:2:18: limits\.memory/],
   'a sandbox that there is not': ['server: path:x\nsandbox: docker', /^vitrine\.yaml:2:10: sandbox/],
 };

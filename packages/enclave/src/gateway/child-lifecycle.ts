@@ -12,7 +12,7 @@ import { type Conduct, createConduct, type Misconduct } from './conduct.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts';
 import { adopt, release, signalGroup } from './process-group.ts';
-import type { ServerExit } from './server-process.ts';
+import type { ServerExit } from './server-contract.ts';
 
 export interface ChildOptions {
   readonly house: House;

@@ -42,7 +42,7 @@ test('an event without its blank line is none', () => {
   expect(read([bytes('data: a\n')]).events).toEqual([]);
 });
 
-test.each(['data: ' + 'x'.repeat(200), `${'data: xxxxxxxxx\n'.repeat(30)}\n`])(
+test.each([`data: ${'x'.repeat(200)}`, `${'data: xxxxxxxxx\n'.repeat(30)}\n`])(
   'what is too long is reported once, and ends the reading',
   (text) => {
     const { events, overflows } = read([bytes(text), bytes('\n\ndata: y\n\n')], 100);

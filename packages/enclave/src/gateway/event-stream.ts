@@ -57,14 +57,17 @@ export function createEventStream(
   }
 
   function field(line: string): void {
-    if (line === '') return dispatch();
+    if (line === '') {
+      dispatch();
+      return;
+    }
     const colon = line.indexOf(':');
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (name === 'data') {
       dataLength += value.length + 1;
-      if (dataLength > maxBytes) return overflow();
-      data.push(value);
+      if (dataLength > maxBytes) overflow();
+      else data.push(value);
     } else if (name === 'id' && !value.includes('\0')) id = value;
     else if (name === 'retry' && /^[0-9]{1,9}$/.test(value)) retry = Number(value);
   }
@@ -82,7 +85,10 @@ export function createEventStream(
       const end = rest.search(/[\r\n]/);
       const piece = end === -1 ? rest : rest.slice(0, end);
       pending += piece.length;
-      if (pending > maxBytes) return overflow();
+      if (pending > maxBytes) {
+        overflow();
+        return;
+      }
       pieces.push(piece);
       if (end === -1) return;
       skipLineFeed = rest[end] === '\r';

@@ -98,6 +98,8 @@ promise('P8', 'an elicitation of a legacy server over HTTP reaches a legacy clie
 promise('P8', 'two legacy sessions of an HTTP server are two processes', async () => {
   const connect = await served('legacy');
   const [one, other] = [await connect({}), await connect({})];
-  const pids = await Promise.all([one, other].map(async (client) => textOf(await client.callTool({ name: 'echo', arguments: {} }))));
+  const pids = await Promise.all(
+    [one, other].map(async (client) => textOf(await client.callTool({ name: 'echo', arguments: {} }))),
+  );
   expect(new Set(pids).size).toBe(2);
 });

@@ -21,7 +21,7 @@ import type { GatewayLimits } from './limits.ts';
 import { isObject } from './message.ts';
 import { modernRevision } from './meta-keys.ts';
 import { createPeer, type Peer, PeerError } from './peer.ts';
-import { describeExit, type ServerProcess } from './server-process.ts';
+import { describeExit, type ServerProcess } from './server-contract.ts';
 
 export type Era = 'legacy' | 'modern';
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorAnswer } from './http-answer.ts';
 import { rpcCode } from './message.ts';
@@ -23,7 +24,7 @@ export interface BridgeOptions {
 /** Gets a request without its body, and the body as text; empty for GET and DELETE. */
 export type Handler = (request: Request, body: string) => Promise<Response>;
 
-/** Answers in order of arrival go out together when they come within this time, headers included. */
+/** Headers wait this long for the first words, so that both leave in one packet. */
 const TOGETHER_MS = 20;
 
 /** Answers `incoming` with what `handler` makes of it. Resolves when the answer is written or the client is gone. */
@@ -34,7 +35,9 @@ export async function bridge(
   handler: Handler,
 ): Promise<void> {
   const gone = new AbortController();
-  const onClose = (): void => gone.abort();
+  const onClose = (): void => {
+    if (!outgoing.writableFinished) gone.abort();
+  };
   outgoing.once('close', onClose);
   if (outgoing.destroyed) onClose();
   try {
@@ -119,6 +122,7 @@ async function write(response: Response, outgoing: ServerResponse, gone: AbortSi
       outbox.write(outgoing, part.value);
     }
     outgoing.end();
+    if (!outgoing.writableFinished) await once(outgoing, 'finish', { signal: gone });
   } catch {
     // Either the client is gone, or the stream broke; then a cut-off answer must not look like a complete one.
     outgoing.destroy();

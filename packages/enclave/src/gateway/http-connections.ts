@@ -7,7 +7,7 @@
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import type { HttpPlace } from '../housing/housing.ts';
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE' | 'HEAD';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;

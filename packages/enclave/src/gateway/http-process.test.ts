@@ -9,7 +9,7 @@ import { startHttpProcess } from './http-process.ts';
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts';
 import { isObject } from './message.ts';
 import { ownProcessGroup } from './process-group.ts';
-import type { ServerExit, ServerProcess } from './server-process.ts';
+import type { ServerExit, ServerProcess } from './server-contract.ts';
 import { isGone, launchOf, modernRequest } from './testing/served.ts';
 
 const ends: (() => Promise<unknown>)[] = [];

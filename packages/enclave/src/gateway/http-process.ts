@@ -17,7 +17,7 @@ import { ServerFailedError } from './failure.ts';
 import { openHttpConnections } from './http-connections.ts';
 import { createHttpRelay } from './http-relay.ts';
 import type { GatewayLimits } from './limits.ts';
-import { describeExit, type ServerConsumer, type ServerExit, type ServerProcess } from './server-process.ts';
+import { describeExit, type ServerConsumer, type ServerExit, type ServerProcess } from './server-contract.ts';
 
 /** How often the port is tried while the server starts. */
 const TRY_MS = 50;
@@ -41,7 +41,7 @@ export function startHttpProcess(
     connections,
     maxBytes: limits.messageBytes,
     ended: over.signal,
-    deliver: (message) => consumer?.onMessage(message),
+    deliver: (message, relatedTo) => consumer?.onMessage(message, relatedTo),
     fail: child.kill,
     onNote: onServerLog,
   });

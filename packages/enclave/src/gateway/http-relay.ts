@@ -35,7 +35,8 @@ export interface HttpRelayOptions {
   readonly maxBytes: number;
   /** Aborted when the server process has ended. */
   readonly ended: AbortSignal;
-  readonly deliver: (message: JSONRPCMessage) => void;
+  /** @param relatedTo - The request on whose stream it came. */
+  readonly deliver: (message: JSONRPCMessage, relatedTo?: RequestId) => void;
   /** The server is beyond use: ends it, with this reason. */
   readonly fail: (reason: string) => void;
   /** One line about what was skipped. */
@@ -63,6 +64,7 @@ const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 /** Attempts to go on reading an answer whose stream has ended, one after the other without an event. */
 const MAX_RESUMES = 5;
+const FORGOTTEN = 'was ended because it forgot its session';
 /** How long after a broken connection the end of the process is waited for. */
 const END_MS = 1_000;
 /** Pages of a tool list that are read for its headers. */
@@ -103,11 +105,11 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
   /** Hands over what the server sent for the request `of`, or on the standing stream. */
   function receive(text: string, of?: JSONRPCRequest): void {
     const messages = parseLine(text);
-    if (messages === undefined) return options.onNote(`HTTP, not JSON-RPC: ${text.slice(0, 200)}`);
-    for (const message of messages) {
+    if (messages === undefined) options.onNote(`HTTP, not JSON-RPC: ${text.slice(0, 200)}`);
+    for (const message of messages ?? []) {
       if (of !== undefined && isResponse(message) && (message.id === of.id || message.id === undefined)) {
         settle(of, message);
-      } else deliver(message);
+      } else deliver(message, of?.id);
     }
   }
 
@@ -141,6 +143,7 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
       const headers = named === undefined ? sessionHeaders() : await modernHeaders(request, named, signal);
       const answer = await post(request, headers, signal);
       if (request.method === 'initialize') session = headerOf(answer, 'mcp-session-id') ?? session;
+      if (answer.status === 404 && named === undefined && session !== undefined) options.fail(FORGOTTEN);
       await read(answer, request, one, signal);
       if (!one.answered)
         settle(request, unanswered(request, `its HTTP answer had status ${answer.status} and no message`));
@@ -284,7 +287,7 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
     try {
       const answer = await post(message, sessionHeaders(), signal);
       answer.body.resume();
-      if (answer.status === 404 && session !== undefined) options.fail('was ended because it forgot its session');
+      if (answer.status === 404 && session !== undefined) options.fail(FORGOTTEN);
     } catch (failure) {
       if (!ended.aborted) options.onNote(`HTTP: a message was not taken: ${String(failure)}`);
     }

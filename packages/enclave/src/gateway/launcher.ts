@@ -16,7 +16,8 @@ import { startHttpProcess } from './http-process.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createPeer, type Peer } from './peer.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
+import type { ServerProcess } from './server-contract.ts';
+import { startServerProcess } from './server-process.ts';
 
 /** A process for clients of the 2026-07-28 era. */
 export type Started = { readonly era: 'modern'; readonly peer: Peer } | ({ readonly era: 'legacy' } & Opened);

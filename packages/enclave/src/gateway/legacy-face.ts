@@ -15,7 +15,7 @@ import { createTranslator, type Translator } from './legacy-translator.ts';
 import type { GatewayLimits } from './limits.ts';
 import { isRequest, isResponse } from './message.ts';
 import { createPeer } from './peer.ts';
-import type { ServerConsumer, ServerProcess } from './server-process.ts';
+import type { ServerConsumer, ServerProcess } from './server-contract.ts';
 
 /** What the client said when it opened the session. */
 interface Opening {

@@ -24,7 +24,7 @@ import type { GatewayLimits } from './limits.ts';
 import { errorMessage, isRequest, isResponse, rpcCode } from './message.ts';
 import { metaOf } from './meta-keys.ts';
 import { endedError } from './peer.ts';
-import type { ServerProcess } from './server-process.ts';
+import type { ServerProcess } from './server-contract.ts';
 import { createStandingStream } from './standing-stream.ts';
 
 export interface LegacySession {

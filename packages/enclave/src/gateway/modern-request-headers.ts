@@ -72,7 +72,7 @@ export function headerParameters(inputSchema: unknown): readonly HeaderParameter
 }
 
 /** Text as a header value: itself where it is visible ASCII without outer blanks, else marked base64. */
-export function encodeHeaderValue(text: string): string {
+function encodeHeaderValue(text: string): string {
   const plain =
     /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !(text.startsWith('=?base64?') && text.endsWith('?='));
   return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;

@@ -28,7 +28,7 @@ import {
   rpcCode,
 } from './message.ts';
 import { isLoggingLevel, metaOf, reaches } from './meta-keys.ts';
-import type { ServerExit, ServerProcess } from './server-process.ts';
+import type { ServerExit, ServerProcess } from './server-contract.ts';
 
 /** Where the outcome of one client's request goes. Exactly one of `succeed` and `fail` is called, last. */
 export interface Reply {

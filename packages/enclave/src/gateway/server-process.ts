@@ -9,43 +9,14 @@
  *
  * @module
  */
-import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import type { House } from '../housing/housing.ts';
 import { type ChildReader, startChild } from './child-lifecycle.ts';
 import { createInputWatch } from './input-watch.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts';
 import { isRequest, isResponse, parseLine } from './message.ts';
-
-/** How a server process ended. */
-export interface ServerExit {
-  /** Without the server's own words, so fit for remote clients: `exited with code 3`. */
-  readonly reason: string;
-  /** The last lines that it wrote to standard error. */
-  readonly lastLines: readonly string[];
-}
-
-/** Who gets a server's messages. Exactly one at a time. */
-export interface ServerConsumer {
-  /** @param relatedTo - The client's request that the message belongs to, where that is known. */
-  readonly onMessage: (message: JSONRPCMessage, relatedTo?: RequestId) => void;
-  /** Called once, also when the process had ended before the consumer was attached. */
-  readonly onExit: (exit: ServerExit) => void;
-}
-
-export interface ServerProcess {
-  readonly pid: number | undefined;
-  readonly exited: Promise<ServerExit>;
-  /** Of a server that has to be waited for: resolves when it can be spoken to; rejects with ServerFailedError. */
-  readonly listening?: Promise<void>;
-  isAlive(): boolean;
-  /** Writes one message; a no-op once the process has ended. */
-  send(message: JSONRPCMessage): void;
-  /** Replaces the consumer. */
-  attach(consumer: ServerConsumer): void;
-  /** Resolves when the process and its group are gone. Idempotent. */
-  stop(): Promise<void>;
-}
+import type { ServerConsumer, ServerExit, ServerProcess } from './server-contract.ts';
 
 /** What a JSON-RPC message may begin with: a brace, a bracket of a batch, white space. */
 const JSON_STARTS: ReadonlySet<number> = new Set(Buffer.from('{[ \t\r'));
@@ -88,6 +59,11 @@ export function startServerProcess(
     send(message) {
       if (!stdin.writable) return;
       if (isRequest(message)) child.conduct.asked();
+      // Requests that come together go on together: one call of the system for all of them.
+      if (stdin.writableCorked === 0) {
+        stdin.cork();
+        setImmediate(() => stdin.uncork());
+      }
       if (!stdin.write(`${JSON.stringify(message)}\n`)) input.waits();
     },
     attach(next) {
@@ -123,11 +99,4 @@ function readMessages(
     },
     (most) => kill(`was ended because one of its messages exceeded ${most} bytes`),
   );
-}
-
-/** The operator's sentence about an exit, with the server's last words. */
-export function describeExit(exit: ServerExit): string {
-  const words =
-    exit.lastLines.length === 0 ? '; it wrote nothing to standard error' : `:\n  ${exit.lastLines.join('\n  ')}`;
-  return `the server ${exit.reason}${words}`;
 }

@@ -14,7 +14,7 @@ export interface RateLimits {
   readonly remembered: number;
 }
 
-type Admitted =
+export type Admitted =
   | { readonly admitted: true; readonly done: () => void }
   | { readonly admitted: false; readonly retryAfterSeconds: number };
 

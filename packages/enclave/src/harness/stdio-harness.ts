@@ -43,7 +43,10 @@ function fail(why: string): never {
 async function main(module: string): Promise<void> {
   const sdk = stdioPart(module);
   if (sdk === undefined) fail('the folder of the module has no @modelcontextprotocol/server of version 2');
-  const loaded = (await import(pathToFileURL(module).href)) as { readonly default?: unknown; readonly server?: unknown };
+  const loaded = (await import(pathToFileURL(module).href)) as {
+    readonly default?: unknown;
+    readonly server?: unknown;
+  };
   const factory = loaded.default ?? loaded.server;
   if (typeof factory !== 'function') {
     fail('the module has neither a default export nor an export "server" that is a function which makes an McpServer');

@@ -148,16 +148,25 @@ for (const [what, [flags, message]] of Object.entries(wrongModules)) {
   });
 }
 
-promise.unless(noSandbox, 'P3', 'an image with a relay in it: its own Node and libraries, and the way out', async () => {
-  const root = await temporaryDirectory();
-  makeImage(path.join(root, 'layout'));
-  const plain = await resolved(root, { source: 'oci:layout' });
-  expect(plain.manifest.server.source).toMatchObject({ kind: 'oci', command: ['node', '/srv/server.mjs'] });
-  expect(plain.template).toMatchObject({ readable: [], workingDirectory: '/srv', environment: { GREETING: 'Hello' } });
-  expect(await firstAnswer(await housed(plain, 'best'))).toContain('container-example');
-  const out = await resolved(root, { source: 'oci:layout', egress: ['api.example.com:443'] });
-  expect(await firstAnswer(await housed(out, 'best'))).toContain('container-example');
-});
+promise.unless(
+  noSandbox,
+  'P3',
+  'an image with a relay in it: its own Node and libraries, and the way out',
+  async () => {
+    const root = await temporaryDirectory();
+    makeImage(path.join(root, 'layout'));
+    const plain = await resolved(root, { source: 'oci:layout' });
+    expect(plain.manifest.server.source).toMatchObject({ kind: 'oci', command: ['node', '/srv/server.mjs'] });
+    expect(plain.template).toMatchObject({
+      readable: [],
+      workingDirectory: '/srv',
+      environment: { GREETING: 'Hello' },
+    });
+    expect(await firstAnswer(await housed(plain, 'best'))).toContain('container-example');
+    const out = await resolved(root, { source: 'oci:layout', egress: ['api.example.com:443'] });
+    expect(await firstAnswer(await housed(out, 'best'))).toContain('container-example');
+  },
+);
 
 promise.unless(noSandbox, 'P1', 'a server in an image cannot write to its root, nor see this machine', async () => {
   const root = await temporaryDirectory();
@@ -166,7 +175,11 @@ promise.unless(noSandbox, 'P1', 'a server in an image cannot write to its root, 
     const fs = require('node:fs');
     const tryWrite = (file) => { try { fs.writeFileSync(file, 'x'); return 'written'; } catch (error) { return error.code; } };
     console.log(JSON.stringify([tryWrite('/srv/x'), tryWrite('/opt/vitrine/x'), tryWrite('/run/vitrine/../x'), tryWrite('/data/x'), fs.existsSync('/root'), process.env.HOME, fs.readFileSync('/etc/passwd', 'utf8')]));`;
-  writeImageLayout(path.join(root, 'layout'), { layers: [[{ name: 'srv/a' }]], config: {}, architecture: process.arch });
+  writeImageLayout(path.join(root, 'layout'), {
+    layers: [[{ name: 'srv/a' }]],
+    config: {},
+    architecture: process.arch,
+  });
   await expect(resolved(root, { source: 'oci:layout' })).rejects.toThrow(/neither an entry point nor a command/);
   const found = await resolved(root, { source: 'oci:node', egress: ['api.example.com:443'] });
   const template = { ...found.template, args: ['-e', program] };

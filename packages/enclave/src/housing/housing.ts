@@ -10,7 +10,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { BootBinding } from '@vitrine/documents';
 import type { EgressCount } from '../egress/egress-proxy.ts';
-import type { ServerProcess } from '../gateway/server-process.ts';
+import type { ServerProcess } from '../gateway/server-contract.ts';
 
 /** How to start the server, before it is known where. */
 export interface ServerTemplate {

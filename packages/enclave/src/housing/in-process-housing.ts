@@ -6,7 +6,7 @@
  */
 import { InMemoryTransport, type McpServerFactory } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { ServerConsumer, ServerExit, ServerProcess } from '../gateway/server-process.ts';
+import type { ServerConsumer, ServerExit, ServerProcess } from '../gateway/server-contract.ts';
 import type { House, Housing } from './housing.ts';
 
 export function inProcessHousing(factory: McpServerFactory): Housing {

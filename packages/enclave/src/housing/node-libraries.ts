@@ -23,7 +23,9 @@ export function nodeLibraries(): NodeLibraries {
   report.excludeNetwork = true;
   const { sharedObjects } = report.getReport() as { readonly sharedObjects?: readonly string[] };
   report.excludeNetwork = excludeNetwork;
-  const files = (sharedObjects ?? []).filter((file) => path.isAbsolute(file) && file.includes('.so') && existsSync(file));
+  const files = (sharedObjects ?? []).filter(
+    (file) => path.isAbsolute(file) && file.includes('.so') && existsSync(file),
+  );
   const loader = files.find((file) => LOADER.test(path.basename(file)));
   if (loader !== undefined) return { loader, libraries: files.filter((file) => file !== loader) };
   throw new UsageError(

@@ -15,8 +15,8 @@ import { isLink } from '../sandbox/probe.ts';
 import type { RelayTask } from '../sandbox/relay-inside.ts';
 import type { FilterArchitecture } from '../sandbox/seccomp.ts';
 import { spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
-import type { NodeLibraries } from './node-libraries.ts';
 import type { House, Housing, ServerTemplate } from './housing.ts';
+import type { NodeLibraries } from './node-libraries.ts';
 import type { Volumes } from './volumes.ts';
 
 export interface SandboxedHousingOptions {

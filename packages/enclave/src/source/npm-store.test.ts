@@ -2,7 +2,8 @@ import { chmod, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
-import { type Resolved, type ResolveOptions, resolveManifest } from '../config/resolve-manifest.ts';
+import { type Resolved, resolveManifest } from '../config/resolve-manifest.ts';
+import type { ResolveOptions } from '../config/resolve-options.ts';
 import { type RunFlags, settingsOf } from '../config/settings.ts';
 import { type FakePackage, type FakeRegistry, startFakeRegistry } from '../testing/fake-registry.ts';
 import { temporaryDirectory } from '../testing/temporary-directory.ts';

@@ -22,7 +22,8 @@ test('path: gives a directory', () => {
 });
 
 const refused: Readonly<Record<string, string>> = {
-  server: 'it names no kind. Write npm:<package>@<version>, path:<directory>, module:<file> or oci:<image layout>; for a command use -- command',
+  server:
+    'it names no kind. Write npm:<package>@<version>, path:<directory>, module:<file> or oci:<image layout>; for a command use -- command',
   'npn:server@1': 'unknown kind "npn"; allowed: npm, path, module, oci; did you mean "npm"?',
   'docker:server@1': 'unknown kind "docker"; allowed: npm, path, module, oci',
   'module:': 'a file or directory must follow "module:"',

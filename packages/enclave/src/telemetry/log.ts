@@ -11,7 +11,7 @@
 import { createHmac } from 'node:crypto';
 import { AUTH_REFUSALS, ERAS, METHOD_CLASSES, RATE_KEYS, SERVER_ENDS, STATES } from './words.ts';
 
-export type Level = 'info' | 'warning';
+type Level = 'info' | 'warning';
 
 /** Milliseconds; what takes longer is in the last step. */
 export const LATENCY_STEPS: readonly number[] = [

@@ -21,7 +21,7 @@ import {
   type ServerEnd,
 } from './words.ts';
 
-export type StatusClass = '2xx' | '3xx' | '4xx' | '5xx';
+type StatusClass = '2xx' | '3xx' | '4xx' | '5xx';
 
 export interface Metrics {
   request(era: EraWord, method: MethodClass, status: number, ms: number): void;
@@ -41,7 +41,7 @@ const READ = {
   vitrine_requests_running: ['gauge', 'Requests that are being answered now.'],
   vitrine_egress_refusals_total: ['counter', 'Connections that the hosted server was refused.'],
 } as const;
-export type ReadName = keyof typeof READ;
+type ReadName = keyof typeof READ;
 
 interface Histogram {
   readonly counts: number[];

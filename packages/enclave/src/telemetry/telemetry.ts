@@ -8,7 +8,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { type AuthWord, type EraWord, type MethodClass, type RateKey, type StateWord, serverEndOf } from './words.ts';
 
-export interface AnsweredRequest {
+interface AnsweredRequest {
   readonly era: EraWord;
   readonly method: MethodClass;
   readonly status: number;

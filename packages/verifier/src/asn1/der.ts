@@ -50,8 +50,12 @@ export interface DerElement {
 /** The elements inside a constructed one, taken in order. */
 export interface DerCursor {
   readonly what: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the next element begins, and where the last one ends. */
+  offset: number;
+  readonly end: number;
+  /** Those that were not taken yet, made at each use. */
   readonly elements: readonly DerElement[];
-  index: number;
 }
 
 /** Reads `bytes` as exactly one element with `tag`; `what` names it in refusals. */
@@ -64,30 +68,30 @@ export function readDer(bytes: Uint8Array<ArrayBuffer>, tag: number, what: strin
 /** Opens a constructed element: its content must divide exactly into elements. */
 export function openDer(element: DerElement, what: string): DerCursor {
   const { bytes, contentStart, end } = element;
-  let count = 0;
-  for (let offset = contentStart; offset < end; count++) offset = endOf(bytes, offset, end, what);
-  // As long as it will be: a list that grows takes room for 17 elements with the first.
-  const elements = new Array<DerElement>(count);
-  for (let index = 0, offset = contentStart; index < count; index++) {
-    const next = readElement(bytes, offset, end, what);
-    elements[index] = next;
-    offset = next.end;
-  }
-  return { what, elements, index: 0 };
+  // All of it is looked through before any of it is used; elements are made as they are taken.
+  for (let offset = contentStart; offset < end; ) offset = endOf(bytes, offset, end, what);
+  return new CursorInBytes(what, bytes, contentStart, end);
+}
+
+/** The next element, whatever it is; `undefined` behind the last one. */
+export function takeAny(cursor: DerCursor): DerElement | undefined {
+  const { what, bytes, offset, end } = cursor;
+  if (offset >= end) return undefined;
+  const element = readElement(bytes, offset, end, what);
+  cursor.offset = element.end;
+  return element;
 }
 
 /** The next element, which must be there and have `tag`. */
 export function take(cursor: DerCursor, tag: number, what: string): DerElement {
-  const element = cursor.elements[cursor.index++];
+  const element = takeAny(cursor);
   return element === undefined ? refuse(`${what}: missing`) : expectTag(element, tag, what);
 }
 
 /** The next element if it has one of `tags`. */
 export function takeIf(cursor: DerCursor, ...tags: readonly number[]): DerElement | undefined {
-  const element = cursor.elements[cursor.index];
-  if (element === undefined || !tags.includes(element.tag)) return undefined;
-  cursor.index++;
-  return element;
+  const { bytes, offset, end } = cursor;
+  return offset < end && tags.includes(bytes[offset] ?? 0) ? takeAny(cursor) : undefined;
 }
 
 /** Opens the next element, which must be a SEQUENCE. */
@@ -97,7 +101,7 @@ export function takeSequence(cursor: DerCursor, what: string): DerCursor {
 
 /** Demands that nothing is left. */
 export function finish(cursor: DerCursor): void {
-  if (cursor.index !== cursor.elements.length) refuse(`${cursor.what}: more elements than expected`);
+  if (cursor.offset !== cursor.end) refuse(`${cursor.what}: more elements than expected`);
 }
 
 function expectTag(element: DerElement, tag: number, what: string): DerElement {
@@ -127,6 +131,30 @@ class ElementInBytes implements DerElement {
 
   get content(): Uint8Array<ArrayBuffer> {
     return this.bytes.subarray(this.contentStart, this.end);
+  }
+}
+
+class CursorInBytes implements DerCursor {
+  readonly what: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  offset: number;
+  readonly end: number;
+
+  constructor(what: string, bytes: Uint8Array<ArrayBuffer>, offset: number, end: number) {
+    this.what = what;
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+  }
+
+  get elements(): readonly DerElement[] {
+    const elements: DerElement[] = [];
+    for (let offset = this.offset; offset < this.end; ) {
+      const element = readElement(this.bytes, offset, this.end, this.what);
+      elements.push(element);
+      offset = element.end;
+    }
+    return elements;
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { refuse } from '../refusal.ts';
 import { type DerElement, Tag } from './der.ts';
+import { keep, recall, type Seen } from './seen.ts';
 
 /** FALSE is 00 and TRUE is ff. */
 export function derBoolean(element: DerElement, what: string): boolean {
@@ -21,8 +22,8 @@ export function derUnsigned(element: DerElement, what: string): Uint8Array<Array
   return element.bytes.subarray(startOfUnsigned(element, what), element.end);
 }
 
-/** Where the digits of a non-negative INTEGER begin. */
-function startOfUnsigned({ bytes, contentStart, end }: DerElement, what: string): number {
+/** Where the digits of a non-negative INTEGER in minimal form begin. */
+export function startOfUnsigned({ bytes, contentStart, end }: DerElement, what: string): number {
   if (contentStart === end) refuse(`${what}: empty INTEGER`);
   const first = bytes[contentStart] ?? 0;
   if (first >= 0x80) refuse(`${what}: negative INTEGER`);
@@ -43,8 +44,15 @@ export function derSmallInteger(element: DerElement, maximum: number, what: stri
     : refuse(`${what}: integer too large`, { expected: `at most ${maximum}`, actual: String(value) });
 }
 
+/** Identifiers in dotted form. */
+const identifiers: Seen<string> = new Map();
+
 /** Dotted form of an OBJECT IDENTIFIER. */
 export function derObjectIdentifier(element: DerElement, what: string): string {
+  return recall(identifiers, element) ?? keep(identifiers, element, readIdentifier(element, what));
+}
+
+function readIdentifier(element: DerElement, what: string): string {
   const { bytes, contentStart, end } = element;
   let text = '';
   let arc = 0;
@@ -104,6 +112,11 @@ export function derText(element: DerElement, what: string): string {
 
 /** UTCTime `YYMMDDHHMMSSZ` (1950 to 2049) or GeneralizedTime `YYYYMMDDHHMMSSZ`. */
 export function derTime(element: DerElement, what: string): Date {
+  return new Date(derMilliseconds(element, what));
+}
+
+/** The same in milliseconds since 1970. */
+export function derMilliseconds(element: DerElement, what: string): number {
   const { tag, bytes, contentStart, end } = element;
   const yearDigits = tag === Tag.utcTime ? 2 : 4;
   const known = tag === Tag.utcTime || tag === Tag.generalizedTime;
@@ -112,12 +125,15 @@ export function derTime(element: DerElement, what: string): Date {
     const digit = bytes[index] ?? 0;
     if (digit < 0x30 || digit > 0x39) return notATime(element, what);
   }
-  const two = (offset: number): number =>
-    ((bytes[contentStart + offset] ?? 0) - 0x30) * 10 + (bytes[contentStart + offset + 1] ?? 0) - 0x30;
-  const century = yearDigits === 4 ? two(0) : two(0) < 50 ? 20 : 19;
-  const year = century * 100 + two(yearDigits - 2);
-  const [month, day] = [two(yearDigits), two(yearDigits + 2)];
-  const [hour, minute, second] = [two(yearDigits + 4), two(yearDigits + 6), two(yearDigits + 8)];
+  const first = twoDigits(bytes, contentStart);
+  const century = yearDigits === 4 ? first : first < 50 ? 20 : 19;
+  const rest = contentStart + yearDigits;
+  const year = century * 100 + twoDigits(bytes, rest - 2);
+  const month = twoDigits(bytes, rest);
+  const day = twoDigits(bytes, rest + 2);
+  const hour = twoDigits(bytes, rest + 4);
+  const minute = twoDigits(bytes, rest + 6);
+  const second = twoDigits(bytes, rest + 8);
   // Date rolls 30 February over to March and takes years below 100 for the last century.
   const exists =
     year >= 100 &&
@@ -129,7 +145,11 @@ export function derTime(element: DerElement, what: string): Date {
     minute < 60 &&
     second < 60;
   if (!exists) refuse(`${what}: no such time`, { actual: decode(element.content, what) });
-  return new Date(Date.UTC(year, month - 1, day, hour, minute, second));
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+function twoDigits(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset] ?? 0) - 0x30) * 10 + (bytes[offset + 1] ?? 0) - 0x30;
 }
 
 const DAYS: readonly number[] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -11,7 +11,8 @@
  *
  * @module
  */
-import { type DcapCollateral, fromHex, sameBytes } from '@vitrine/documents';
+import { type DcapCollateral, sameBytes } from '@vitrine/documents';
+import { bytesOfHex } from '#crypto';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { type Attempt, attempt, type RefusalError, refuse } from '../refusal.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -272,5 +273,5 @@ function demandSameRoot(chain: Chain, pckChain: Chain, what: string): void {
 }
 
 function decodeHex(hex: string, what: string): Uint8Array<ArrayBuffer> {
-  return fromHex(hex) ?? refuse(`${what}: not lower-case hexadecimal`);
+  return bytesOfHex(hex) ?? refuse(`${what}: not lower-case hexadecimal`);
 }

@@ -33,7 +33,10 @@ export function parseFields(text: string, place: string): Fields {
 }
 
 const MAX_DEPTH = 32;
-const Code = { backslash: 0x5c, open: 0x7b, close: 0x7d, openList: 0x5b, closeList: 0x5d } as const;
+/** Brackets of both kinds, which differ in one bit. */
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const KIND = 0x20;
 
 /**
  * The value of a text that is written as `JSON.stringify` would write it, without escapes, as all of
@@ -41,14 +44,14 @@ const Code = { backslash: 0x5c, open: 0x7b, close: 0x7d, openList: 0x5b, closeLi
  * quarter of the time that the strict reader needs, which gets every other text.
  */
 function plainJson(text: string): JsonValue | undefined {
+  if (text.includes('\\')) return undefined;
   let depth = 0;
   for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code === Code.backslash) return undefined;
+    const code = text.charCodeAt(index) | KIND;
     // Brackets inside strings only make it look deeper than it is.
-    if (code === Code.open || code === Code.openList) depth++;
-    else if (code === Code.close || code === Code.closeList) depth--;
-    if (depth > MAX_DEPTH) return undefined;
+    if (code === OPEN) {
+      if (++depth > MAX_DEPTH) return undefined;
+    } else if (code === CLOSE) depth--;
   }
   try {
     const value: unknown = JSON.parse(text);
@@ -86,8 +89,12 @@ export function textField(fields: Fields, name: string, pattern: RegExp, what: s
       });
 }
 
+const HEX = /^[0-9a-fA-F]*$/;
+
 /** `bytes` bytes of hexadecimal in either case, as lower case. */
 export function hexField(fields: Fields, name: string, bytes: number): string {
+  const value = fields.value[name];
+  if (typeof value === 'string' && value.length === bytes * 2 && HEX.test(value)) return value.toLowerCase();
   const pattern = new RegExp(`^[0-9a-fA-F]{${bytes * 2}}$`);
   return textField(fields, name, pattern, `${bytes} bytes in hexadecimal`).toLowerCase();
 }
@@ -108,17 +115,9 @@ const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
 export function timeField(fields: Fields, name: string): Date {
   const what = 'a UTC time such as 2026-01-27T09:01:45Z';
   const text = textField(fields, name, TIME, what);
-  const part = (start: number, length: number): number => Number(text.slice(start, start + length));
-  const time = new Date(0);
-  time.setUTCFullYear(part(0, 4), part(5, 2) - 1, part(8, 2));
-  time.setUTCHours(part(11, 2), part(14, 2), part(17, 2));
-  // Date rolls 30 February over into March; what is read back must be what was written.
-  const exists =
-    time.getUTCMonth() === part(5, 2) - 1 &&
-    time.getUTCDate() === part(8, 2) &&
-    time.getUTCHours() === part(11, 2) &&
-    time.getUTCMinutes() === part(14, 2) &&
-    time.getUTCSeconds() === part(17, 2);
+  const time = new Date(text);
+  // Date may roll 30 February over into March; what is read back must be what was written.
+  const exists = !Number.isNaN(time.getTime()) && time.toISOString() === `${text.slice(0, -1)}.000Z`;
   return exists ? time : refuse(`${fields.place}.${name}: no such time`, { actual: text });
 }
 

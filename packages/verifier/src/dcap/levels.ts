@@ -78,14 +78,14 @@ function firstBelow(
 }
 
 function descending(left: TcbLevel, right: TcbLevel): number {
-  const [one, two] = [keysOf(left), keysOf(right)];
-  for (const [index, value] of one.entries()) {
-    const difference = (two[index] ?? 0) - value;
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  return difference(left.sgx, right.sgx) || right.pceSvn - left.pceSvn || difference(left.tdx, right.tdx);
 }
 
-function keysOf(level: TcbLevel): readonly number[] {
-  return [...level.sgx.map(({ svn }) => svn), level.pceSvn, ...level.tdx.map(({ svn }) => svn)];
+/** Of the first components that differ. All levels of one TCB info have the same number of them. */
+function difference(left: readonly TcbComponent[], right: readonly TcbComponent[]): number {
+  for (let index = 0; index < left.length; index++) {
+    const found = (right[index]?.svn ?? 0) - (left[index]?.svn ?? 0);
+    if (found !== 0) return found;
+  }
+  return 0;
 }

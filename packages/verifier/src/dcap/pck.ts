@@ -5,7 +5,7 @@
  * @module
  */
 import { toHex } from '@vitrine/documents';
-import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take, takeIf } from '../asn1/der.ts';
+import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take, takeAny, takeIf } from '../asn1/der.ts';
 import { derBoolean, derObjectIdentifier, derSmallInteger } from '../asn1/values.ts';
 import { refuse } from '../refusal.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -33,6 +33,10 @@ const PLATFORM_INSTANCE_ID = `${SGX_EXTENSION}.6`;
 const CONFIGURATION = `${SGX_EXTENSION}.7`;
 
 const COMPONENTS = 16;
+const COMPONENT_PARTS = Array.from({ length: COMPONENTS }, (_, index) => ({
+  id: `${TCB}.${index + 1}`,
+  name: `SGX extension TCB component ${index + 1}`,
+}));
 const PCE_SVN = `${TCB}.17`;
 const CPU_SVN = `${TCB}.18`;
 
@@ -68,7 +72,7 @@ type Parts = ReadonlyMap<string, DerElement>;
 /** `SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, value }`, no identifier twice. */
 function readParts(cursor: DerCursor): Parts {
   const parts = new Map<string, DerElement>();
-  for (const entry of cursor.elements) {
+  for (let entry = takeAny(cursor); entry !== undefined; entry = takeAny(cursor)) {
     if (entry.tag !== Tag.sequence) refuse(`${cursor.what}: malformed part`);
     const pair = openDer(entry, cursor.what);
     const id = derObjectIdentifier(take(pair, Tag.objectIdentifier, cursor.what), cursor.what);
@@ -84,10 +88,7 @@ function readParts(cursor: DerCursor): Parts {
 function readTcb(element: DerElement): Pick<PckClaims, 'components' | 'pceSvn'> {
   const what = 'SGX extension TCB';
   const parts = readParts(openDer(element, what));
-  const components = Array.from({ length: COMPONENTS }, (_, index) => {
-    const id = `${TCB}.${index + 1}`;
-    return derSmallInteger(part(parts, id, Tag.integer), 255, `${what} component ${index + 1}`);
-  });
+  const components = COMPONENT_PARTS.map(({ id, name }) => derSmallInteger(part(parts, id, Tag.integer), 255, name));
   octets(parts, CPU_SVN, 16);
   if (parts.size !== COMPONENTS + 2) refuse(`${what}: ${parts.size} parts instead of ${COMPONENTS + 2}`);
   return { components, pceSvn: derSmallInteger(part(parts, PCE_SVN, Tag.integer), 0xffff, `${what} PCESVN`) };

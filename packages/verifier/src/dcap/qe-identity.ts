@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fromHex } from '@vitrine/documents';
+import { fromHex, toHex } from '@vitrine/documents';
 import { refuse } from '../refusal.ts';
 import type { EnclaveReport } from './enclave-report.ts';
 import { hexField, integerField, parseFields, textField, timeField } from './fields.ts';
@@ -84,7 +84,8 @@ export function masked(value: string, mask: string): string {
   if (left === undefined || right === undefined || left.length !== right.length) {
     return refuse('mask and value have different lengths', { expected: mask, actual: value });
   }
-  return left.reduce((text, byte, index) => text + (byte & (right[index] ?? 0)).toString(16).padStart(2, '0'), '');
+  for (let index = 0; index < left.length; index++) left[index] = (left[index] ?? 0) & (right[index] ?? 0);
+  return toHex(left);
 }
 
 function demand(what: string, actual: string, expected: string): void {

@@ -137,7 +137,7 @@ function plainComponents(list: JsonValue | undefined): readonly TcbComponent[] |
     const { svn, type = '' } = entry as { readonly [key: string]: JsonValue };
     if (typeof svn !== 'number' || !Number.isInteger(svn) || svn < 0 || svn > 255 || Object.is(svn, -0))
       return undefined;
-    if (typeof type !== 'string' || !COMPONENT_TYPE.test(type)) return undefined;
+    if (typeof type !== 'string' || (type !== '' && !COMPONENT_TYPE.test(type))) return undefined;
     components.push({ svn, type });
   }
   return components;
@@ -160,5 +160,9 @@ function readSeamIdentity(fields: Fields): SeamIdentity {
 }
 
 function keyOf(level: TcbLevel): string {
-  return [...level.sgx, { svn: level.pceSvn }, ...level.tdx].map(({ svn }) => svn).join('.');
+  let key = '';
+  for (const { svn } of level.sgx) key += `${svn}.`;
+  key += `${level.pceSvn}`;
+  for (const { svn } of level.tdx) key += `.${svn}`;
+  return key;
 }

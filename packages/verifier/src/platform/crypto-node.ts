@@ -11,6 +11,7 @@ import { derSignature } from './der-signature.ts';
 import { isP256Point, isP256Signature } from './p256.ts';
 
 export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-node.ts';
+export { bytesOfBase64, bytesOfHex, hexOf } from './text-node.ts';
 
 /**
  * SubjectPublicKeyInfo of an uncompressed P-256 point up to the coordinates (RFC 5480): 27 bytes, so
@@ -51,6 +52,11 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
 /** SHA-384, 48 bytes. */
 export async function sha384(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(hash('sha384', bytes, 'buffer'));
+}
+
+/** SHA-384 of the text in UTF-8, lower-case hexadecimal. */
+export async function sha384OfText(text: string): Promise<string> {
+  return hash('sha384', text);
 }
 
 function importKey(publicKeyXY: Uint8Array<ArrayBuffer>): KeyObject | undefined {

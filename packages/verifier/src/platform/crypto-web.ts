@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { concatBytes } from '@vitrine/documents';
+import { concatBytes, toHex } from '@vitrine/documents';
 import { isP256Point, isP256Signature } from './p256.ts';
 
 export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-web.ts';
+export { bytesOfBase64, bytesOfHex, hexOf } from './text-web.ts';
 
 /**
  * Whether `signatureRS` is an ECDSA signature with SHA-256 of `message`.
@@ -35,4 +36,9 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array
 /** SHA-384, 48 bytes. */
 export async function sha384(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await crypto.subtle.digest('SHA-384', bytes));
+}
+
+/** SHA-384 of the text in UTF-8, lower-case hexadecimal. */
+export async function sha384OfText(text: string): Promise<string> {
+  return toHex(await sha384(new TextEncoder().encode(text)));
 }

@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { concatBytes } from '@vitrine/documents';
 import { verifyEcdsaP256, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from '#crypto';
 import { beginningOf } from './beginning.ts';
 
@@ -56,9 +55,13 @@ export async function verifyEndorsedSignature(
   const name = beginningOf(signature);
   const known = good.get(name);
   if (known?.algorithm === algorithm && isOf(known, publicKey, signature, message)) return true;
-  const bytes = concatBytes(publicKey, signature, message);
-  const [keyLength, signatureLength] = [publicKey.length, signature.length];
+  const { length: keyLength } = publicKey;
+  const { length: signatureLength } = signature;
   const messageStart = keyLength + signatureLength;
+  const bytes = new Uint8Array(messageStart + message.length);
+  bytes.set(publicKey);
+  bytes.set(signature, keyLength);
+  bytes.set(message, messageStart);
   const isGood = await VERIFIERS[algorithm](
     bytes.subarray(0, keyLength),
     bytes.subarray(messageStart),

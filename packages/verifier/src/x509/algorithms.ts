@@ -9,8 +9,9 @@
  *
  * @module
  */
-import { concatBytes, fromHex, sameBytes, toHex } from '@vitrine/documents';
-import { type DerCursor, finish, openDer, readDer, Tag, take } from '../asn1/der.ts';
+import { fromHex, sameBytes, toHex } from '@vitrine/documents';
+import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take } from '../asn1/der.ts';
+import { keep, recall, type Seen } from '../asn1/seen.ts';
 import { derUnsigned } from '../asn1/values.ts';
 import type { SignatureAlgorithm } from '../platform/endorsed-signature.ts';
 import { P384_SPKI_HEAD } from '../platform/p384.ts';
@@ -69,13 +70,20 @@ export function readAlgorithm(
   accepted: readonly SignatureAlgorithm[],
   what: string,
 ): SignatureAlgorithm {
-  const found = toHex(take(cursor, Tag.sequence, `${what} signature algorithm`).der);
-  const algorithm = SIGNATURES.get(found);
+  const element = take(cursor, Tag.sequence, `${what} signature algorithm`);
+  const algorithm = recall(algorithms, element) ?? algorithmOf(element);
   if (algorithm !== undefined && accepted.includes(algorithm)) return algorithm;
   return refuse(`${what}: signature algorithm is not supported`, {
     expected: accepted.map((one) => NAMES[one]).join(' or '),
-    actual: algorithm === undefined ? `AlgorithmIdentifier ${found.slice(0, 64)}` : NAMES[algorithm],
+    actual: algorithm === undefined ? `AlgorithmIdentifier ${toHex(element.der).slice(0, 64)}` : NAMES[algorithm],
   });
+}
+
+const algorithms: Seen<SignatureAlgorithm> = new Map();
+
+function algorithmOf(element: DerElement): SignatureAlgorithm | undefined {
+  const algorithm = SIGNATURES.get(toHex(element.der));
+  return algorithm === undefined ? undefined : keep(algorithms, element, algorithm);
 }
 
 /** The bytes that verifiers take, from the content of a BIT STRING: r ‖ s instead of ECDSA-Sig-Value (RFC 3279, 2.2.3). */
@@ -87,10 +95,14 @@ export function readSignature(
   const length = SCALAR_BYTES[algorithm];
   if (length === undefined) return content;
   const pair = openDer(readDer(content, Tag.sequence, what), what);
-  const r = readScalar(pair, length, what);
-  const s = readScalar(pair, length, what);
+  const signature = new Uint8Array(2 * length);
+  for (const end of [length, 2 * length]) {
+    const digits = derUnsigned(take(pair, Tag.integer, what), what);
+    if (digits.length > length) refuse(`${what}: value longer than ${length} bytes`);
+    signature.set(digits, end - digits.length);
+  }
   finish(pair);
-  return concatBytes(r, s);
+  return signature;
 }
 
 /** Reads a SubjectPublicKeyInfo of one of the `accepted` kinds. */
@@ -111,14 +123,6 @@ function keyOf(spki: Uint8Array<ArrayBuffer>, algorithm: KeyAlgorithm): Uint8Arr
   const [head, length] = algorithm === 'p256' ? [P256_SPKI_HEAD, 64] : [P384_SPKI_HEAD, 96];
   const same = spki.length === head.length + length && sameBytes(spki.subarray(0, head.length), head);
   return same ? spki.subarray(head.length) : undefined;
-}
-
-function readScalar(pair: DerCursor, length: number, what: string): Uint8Array<ArrayBuffer> {
-  const digits = derUnsigned(take(pair, Tag.integer, what), what);
-  if (digits.length > length) refuse(`${what}: value longer than ${length} bytes`);
-  const scalar = new Uint8Array(length);
-  scalar.set(digits, length - digits.length);
-  return scalar;
 }
 
 function pssSpellings(): readonly string[] {

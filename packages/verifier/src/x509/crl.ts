@@ -6,9 +6,10 @@
  *
  * @module
  */
-import { sameBytes, toHex } from '@vitrine/documents';
-import { type DerElement, finish, openDer, readDer, Tag, take, takeIf } from '../asn1/der.ts';
-import { derSmallInteger, derTime, derUnsigned } from '../asn1/values.ts';
+import { sameBytes } from '@vitrine/documents';
+import { hexOf } from '#crypto';
+import { type DerElement, finish, openDer, readDer, Tag, take, takeAny, takeIf } from '../asn1/der.ts';
+import { derMilliseconds, derSmallInteger, derTime, startOfUnsigned } from '../asn1/values.ts';
 import { type SignatureAlgorithm, verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
 import { allows, type Certificate } from './certificate.ts';
@@ -104,17 +105,21 @@ export async function authenticateRevocationList(
 function readEntries(entries: DerElement | undefined, what: string): ReadonlySet<string> {
   if (entries === undefined) return new Set();
   const cursor = openDer(entries, what);
-  if (cursor.elements.length === 0) refuse(`${what}: empty list of revoked certificates written out`);
+  const { bytes, offset: start } = cursor;
+  if (start === cursor.end) refuse(`${what}: empty list of revoked certificates written out`);
+  // Written out once for all serial numbers, which are parts of it.
+  const hex = hexOf(bytes.subarray(start, cursor.end));
   const serials = new Set<string>();
   const [serialName, dateName] = [`${what} serial number`, `${what} revocation date`];
   let before: DerElement | undefined;
-  for (const element of cursor.elements) {
+  for (let element = takeAny(cursor); element !== undefined; element = takeAny(cursor)) {
     if (element.tag !== Tag.sequence) refuse(`${what}: malformed entry`);
     const entry = openDer(element, what);
-    const serial = derUnsigned(take(entry, Tag.integer, serialName), serialName);
+    const serial = take(entry, Tag.integer, serialName);
+    const digits = startOfUnsigned(serial, serialName);
     const time = takeIf(entry, Tag.utcTime, Tag.generalizedTime);
     if (time === undefined) return refuse(`${what}: entry without a revocation date`);
-    derTime(time, dateName);
+    derMilliseconds(time, dateName);
     const extensions = takeIf(entry, Tag.sequence);
     finish(entry);
     if (extensions !== undefined) {
@@ -122,7 +127,7 @@ function readEntries(entries: DerElement | undefined, what: string): ReadonlySet
       if (before === undefined || !isSameDer(before, extensions)) readEntryExtensions(extensions, what);
       before = extensions;
     }
-    serials.add(toHex(serial));
+    serials.add(hex.slice(2 * (digits - start), 2 * (serial.end - start)));
   }
   return serials;
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type DerElement, finish, openDer, Tag, take, takeSequence } from '../asn1/der.ts';
+import { type DerElement, finish, openDer, Tag, take, takeAny, takeSequence } from '../asn1/der.ts';
+import { keep, recall, type Seen } from '../asn1/seen.ts';
 import { derObjectIdentifier, derText } from '../asn1/values.ts';
 import { refuse } from '../refusal.ts';
 
@@ -27,22 +28,30 @@ const LABELS: ReadonlyMap<string, string> = new Map([
   ['2.5.4.11', 'OU'],
 ]);
 
+const names: Seen<Name> = new Map();
+
 /** Reads an RDNSequence with one attribute per set and no attribute twice. */
 export function readName(element: DerElement, what: string): Name {
+  return recall(names, element) ?? keep(names, element, readAttributes(element, what));
+}
+
+function readAttributes(element: DerElement, what: string): Name {
   const attributes = new Map<string, string>();
-  for (const set of openDer(element, what).elements) {
+  const sets = openDer(element, what);
+  for (let set = takeAny(sets); set !== undefined; set = takeAny(sets)) {
     if (set.tag !== Tag.set) refuse(`${what}: a name is a sequence of sets`);
     const single = openDer(set, what);
     const attribute = takeSequence(single, what);
     finish(single);
     const type = derObjectIdentifier(take(attribute, Tag.objectIdentifier, what), what);
-    const value = attribute.elements[attribute.index++] ?? refuse(`${what}: attribute without a value`);
+    const value = takeAny(attribute) ?? refuse(`${what}: attribute without a value`);
     finish(attribute);
     if (attributes.has(type)) refuse(`${what}: attribute ${type} twice in one name`);
     attributes.set(type, derText(value, what));
   }
   return {
-    der: element.der,
+    // A copy: what is remembered must not hold on to the whole certificate, nor follow a change in it.
+    der: element.der.slice(),
     commonName: attributes.get(COMMON_NAME) ?? '',
     text: [...attributes].map(([type, value]) => `${LABELS.get(type) ?? type}=${value}`).join(', '),
   };

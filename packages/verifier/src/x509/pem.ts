@@ -6,16 +6,12 @@
  *
  * @module
  */
+import { bytesOfBase64 } from '#crypto';
 import { refuse } from '../refusal.ts';
 
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 const END = '-----END CERTIFICATE-----';
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const NOT_BASE64 = 0xff;
-const VALUES: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
-  const value = ALPHABET.indexOf(String.fromCharCode(code));
-  return value < 0 ? NOT_BASE64 : value;
-});
+const LINE_END = 0x0a;
 
 /** How chains end in files and in answers of Intel's service. */
 const FILE_ENDINGS: readonly string[] = ['', '\n', '\n\n'];
@@ -41,51 +37,46 @@ export function parsePemChain(
   if (text.length > MAX_PEM_CHARACTERS) refuse(`${what}: longer than ${MAX_PEM_CHARACTERS} characters`);
   if (!text.startsWith(BEGIN)) refuse(`${what}: not PEM certificates`);
   if (text.includes('\r') && /(?<!\r)\n|\r(?!\n)/.test(text)) refuse(`${what}: mixed line ends`);
-  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  const plain = text.replaceAll('\r\n', '\n');
   const certificates: Uint8Array<ArrayBuffer>[] = [];
+  // Where the line after a certificate would begin.
   let line = 0;
-  while (lines[line] === BEGIN) {
-    const end = lines.indexOf(END, line);
+  while (isLine(plain, line, BEGIN)) {
+    const start = line + BEGIN.length + 1;
+    const end = findLine(plain, start, END);
     if (end < 0) refuse(`${what}: certificate without an end line`);
-    certificates.push(decodeLines(lines.slice(line + 1, end), what));
-    line = end + 1;
+    certificates.push(decodeLines(plain.slice(start, Math.max(start, end - 1)), what));
+    line = end + END.length + 1;
   }
-  const ending = lines
-    .slice(line)
-    .map((left) => `\n${left}`)
-    .join('');
-  if (!endings.includes(ending)) refuse(`${what}: text that belongs to no PEM certificate`);
+  if (!endings.includes(plain.slice(Math.max(0, line - 1)))) refuse(`${what}: text that belongs to no PEM certificate`);
   if (certificates.length !== count) {
     refuse(`${what}: wrong number of certificates`, { expected: String(count), actual: String(certificates.length) });
   }
   return certificates;
 }
 
-function decodeLines(lines: readonly string[], what: string): Uint8Array<ArrayBuffer> {
-  // Full lines have one length, so a line break cannot wander.
-  const width = lines[0]?.length ?? 0;
-  const even = lines.every((line, index) => (index < lines.length - 1 ? line.length === width : line.length <= width));
-  if (width === 0 || !even || lines.at(-1) === '') refuse(`${what}: malformed lines in a PEM certificate`);
-  return decodeBase64(lines.join('')) ?? refuse(`${what}: malformed base64 in a PEM certificate`);
+/** Whether one of the lines of `text` begins at `start`, the beginning of a line, and is `line`. */
+function isLine(text: string, start: number, line: string): boolean {
+  const end = start + line.length;
+  return text.startsWith(line, start) && (end === text.length || text.charCodeAt(end) === LINE_END);
 }
 
-/** Bytes of canonical padded base64 (RFC 4648, section 4). */
-function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length % 4 !== 0) return undefined;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const digits = text.length - padding;
-  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  let buffer = 0;
-  let bits = 0;
-  let written = 0;
-  for (let index = 0; index < digits; index++) {
-    const value = VALUES[text.charCodeAt(index)] ?? NOT_BASE64;
-    if (value === NOT_BASE64) return undefined;
-    buffer = ((buffer << 6) | value) & 0xffff;
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes[written++] = (buffer >> bits) & 0xff;
+/** Where the first line from `start`, the beginning of a line, begins that is `line`; -1 for none. */
+function findLine(text: string, start: number, line: string): number {
+  for (let found = text.indexOf(line, start); found >= 0; found = text.indexOf(line, found + 1)) {
+    if (text.charCodeAt(found - 1) === LINE_END && isLine(text, found, line)) return found;
   }
-  return (buffer & ((1 << bits) - 1)) === 0 ? bytes : undefined;
+  return -1;
+}
+
+function decodeLines(lines: string, what: string): Uint8Array<ArrayBuffer> {
+  const base64 = lines.replaceAll('\n', '');
+  const breaks = lines.length - base64.length;
+  const width = breaks === 0 ? lines.length : lines.indexOf('\n');
+  const last = lines.length - breaks * (width + 1);
+  // Full lines have one length, so a line break cannot wander.
+  let even = width > 0 && last > 0 && last <= width;
+  for (let count = 1; even && count <= breaks; count++) even = lines.charCodeAt(count * (width + 1) - 1) === LINE_END;
+  if (!even) refuse(`${what}: malformed lines in a PEM certificate`);
+  return bytesOfBase64(base64) ?? refuse(`${what}: malformed base64 in a PEM certificate`);
 }

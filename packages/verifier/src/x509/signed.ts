@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take, takeIf } from '../asn1/der.ts';
+import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take, takeAny, takeIf } from '../asn1/der.ts';
 import { derBoolean, derBytesOfBitString, derObjectIdentifier } from '../asn1/values.ts';
 import type { SignatureAlgorithm } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
@@ -47,7 +47,8 @@ export function readSameAlgorithm({ body, signatureAlgorithm }: SignedEnvelope, 
 /** Extensions by OID. An extension must not occur twice, and a default FALSE must not be written. */
 export function readExtensions(element: DerElement, what: string): ReadonlyMap<string, Extension> {
   const extensions = new Map<string, Extension>();
-  for (const entry of openDer(element, what).elements) {
+  const entries = openDer(element, what);
+  for (let entry = takeAny(entries); entry !== undefined; entry = takeAny(entries)) {
     if (entry.tag !== Tag.sequence) refuse(`${what}: malformed extension`);
     const cursor = openDer(entry, what);
     const id = derObjectIdentifier(take(cursor, Tag.objectIdentifier, what), what);

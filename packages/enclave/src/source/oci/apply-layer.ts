@@ -57,7 +57,7 @@ export async function applyLayer(
 }
 
 /** The names of a path, without `.`; a path that goes up or is not sane is refused. */
-export function stepsOf(name: string, what: string): readonly string[] {
+function stepsOf(name: string, what: string): readonly string[] {
   const steps = name.split('/').filter((step) => step !== '' && step !== '.');
   const isSane = name.length <= MAX_NAME && steps.length <= MAX_DEPTH && !name.includes('\0') && !steps.includes('..');
   if (!isSane) throw refused(what, `has the entry ${JSON.stringify(name.slice(0, 100))}, which leads out of the image`);
@@ -72,7 +72,10 @@ export async function directoryAt(root: string, steps: readonly string[], what: 
     const found = await lstat(place).catch(() => undefined);
     if (found === undefined) await mkdir(place, { mode: 0o755 });
     else if (!found.isDirectory()) {
-      throw refused(what, `has an entry below ${JSON.stringify(step)}, which is ${found.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`);
+      throw refused(
+        what,
+        `has an entry below ${JSON.stringify(step)}, which is ${found.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`,
+      );
     }
   }
   return place;
@@ -115,7 +118,8 @@ async function hardLinkTarget(root: string, written: string, what: string): Prom
     place = path.join(place, step);
     const found = await lstat(place).catch(() => undefined);
     const fits = index === steps.length - 1 ? found?.isFile() : found?.isDirectory();
-    if (fits !== true) throw refused(what, `has a hard link to ${JSON.stringify(written.slice(0, 100))}, which is no file there`);
+    if (fits !== true)
+      throw refused(what, `has a hard link to ${JSON.stringify(written.slice(0, 100))}, which is no file there`);
   }
   if (steps.length === 0) throw refused(what, 'has a hard link to the root');
   return place;
@@ -145,4 +149,3 @@ async function clear(directory: string, steps: readonly string[], made: Readonly
 function refused(what: string, why: string): UsageError {
   return new UsageError('source.image', `${what} ${why}`);
 }
-

@@ -35,7 +35,7 @@ export interface Image {
   readonly layers: readonly Layer[];
 }
 
-export interface Descriptor {
+interface Descriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
@@ -70,7 +70,8 @@ export async function readImage(directory: string, architecture: string, what: s
   const manifest = await readJson(directory, only, what);
   const config = await readJson(directory, descriptor(manifest['config'], what), what);
   const isOurs = config['os'] === 'linux' && config['architecture'] === ociArchitecture(architecture);
-  if (!isOurs) throw refused(what, `its image is for ${String(config['os'])}/${String(config['architecture'])}, not ${platform}`);
+  if (!isOurs)
+    throw refused(what, `its image is for ${String(config['os'])}/${String(config['architecture'])}, not ${platform}`);
   const layers = list(manifest['layers'], what, 'layers').map((one) => descriptor(one, what));
   const rootfs = record(config['rootfs'], what, 'rootfs');
   const diffIds = list(rootfs['diff_ids'], what, 'diff_ids');
@@ -79,7 +80,10 @@ export async function readImage(directory: string, architecture: string, what: s
   }
   return {
     digest: only.digest,
-    config: configOf(config['config'] === undefined || config['config'] === null ? {} : record(config['config'], what, 'config'), what),
+    config: configOf(
+      config['config'] === undefined || config['config'] === null ? {} : record(config['config'], what, 'config'),
+      what,
+    ),
     layers: layers.map((one, at) => ({ descriptor: one, diffId: digestOf(diffIds[at], what) })),
   };
 }
@@ -102,7 +106,9 @@ async function manifestsOf(
       if (os !== 'linux' || found !== ociArchitecture(architecture)) continue;
     }
     if (INDEX.test(one.mediaType)) {
-      fitting.push(...(await manifestsOf(directory, await readJson(directory, one, what), architecture, what, depth + 1)));
+      fitting.push(
+        ...(await manifestsOf(directory, await readJson(directory, one, what), architecture, what, depth + 1)),
+      );
     } else if (MANIFEST.test(one.mediaType)) fitting.push(one);
   }
   return fitting;
@@ -134,7 +140,10 @@ export async function* layerContent(
     }
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw refused(what, `its layer ${one.digest} cannot be unpacked: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw refused(
+      what,
+      `its layer ${one.digest} cannot be unpacked: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
   } finally {
     raw.destroy();
   }
@@ -170,7 +179,8 @@ function configOf(config: Json, what: string): ImageConfig {
     if (name === undefined || value === undefined) throw refused(what, 'Env of its configuration is not NAME=value');
     return [name, value];
   });
-  const workingDirectory = config['WorkingDir'] === undefined || config['WorkingDir'] === '' ? '/' : config['WorkingDir'];
+  const workingDirectory =
+    config['WorkingDir'] === undefined || config['WorkingDir'] === '' ? '/' : config['WorkingDir'];
   if (typeof workingDirectory !== 'string' || !path.posix.isAbsolute(workingDirectory)) {
     throw refused(what, 'WorkingDir of its configuration is not an absolute path');
   }
@@ -189,7 +199,8 @@ function ociArchitecture(architecture: string): string {
 function descriptor(value: unknown, what: string): Descriptor {
   const { mediaType, digest, size } = record(value, what, 'a descriptor');
   if (typeof mediaType !== 'string') throw refused(what, 'a descriptor has no media type');
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw refused(what, 'a descriptor has no size');
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw refused(what, 'a descriptor has no size');
   return { mediaType, digest: digestOf(digest, what), size };
 }
 
@@ -199,7 +210,8 @@ function digestOf(value: unknown, what: string): string {
 }
 
 function compare(expected: string, found: string, what: string): void {
-  if (expected !== found) throw refused(what, `a blob is not what its digest says: expected ${expected}, found ${found}`);
+  if (expected !== found)
+    throw refused(what, `a blob is not what its digest says: expected ${expected}, found ${found}`);
 }
 
 function parse(text: string, what: string, name: string): Json {

@@ -9,7 +9,7 @@
  */
 import { mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { object, oneOf, hex, parseDocument, text } from '@vitrine/documents';
+import { hex, object, oneOf, parseDocument, text } from '@vitrine/documents';
 import { LockMismatchError } from '../../errors.ts';
 import { stagingDirectory } from '../staging.ts';
 import { removalCommand, removeTree, sealTree } from '../tree-copy.ts';
@@ -57,7 +57,11 @@ export async function unpackedImage(options: UnpackOptions): Promise<UnpackedIma
   return { root: path.join(place, 'root'), digest: image.digest, tree, config: image.config };
 }
 
-async function unpack({ directory, what, store, onProgress }: UnpackOptions, image: Image, place: string): Promise<string> {
+async function unpack(
+  { directory, what, store, onProgress }: UnpackOptions,
+  image: Image,
+  place: string,
+): Promise<string> {
   onProgress(`unpacking and measuring ${what}, ${image.layers.length} layers`);
   const temporary = await stagingDirectory(store);
   try {

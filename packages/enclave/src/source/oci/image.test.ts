@@ -45,44 +45,42 @@ const BASE: readonly LayerEntry[] = [
 ];
 
 for (const gzip of [false, true]) {
-  promise('P3', `layers are unpacked in order, ${gzip ? 'compressed' : 'plain'}: later ones win, whiteouts hide`, async () => {
-    const image = await made(
-      [
-        BASE,
+  promise(
+    'P3',
+    `layers are unpacked in order, ${gzip ? 'compressed' : 'plain'}: later ones win, whiteouts hide`,
+    async () => {
+      const image = await made(
         [
-          { name: './bin/server', content: text('two'), executable: true },
-          { name: 'etc/.wh.old' },
-          { name: 'lib', type: '2', target: '/usr/lib' },
-          { name: 'bin/again', type: '1', target: 'bin/server' },
-          { name: 'dev/null', type: '3' },
+          BASE,
+          [
+            { name: './bin/server', content: text('two'), executable: true },
+            { name: 'etc/.wh.old' },
+            { name: 'lib', type: '2', target: '/usr/lib' },
+            { name: 'bin/again', type: '1', target: 'bin/server' },
+            { name: 'dev/null', type: '3' },
+          ],
         ],
-      ],
-      { gzip },
-    );
-    const { root, tree, config, digest } = await image.unpack();
-    expect(readFileSync(path.join(root, 'bin/server'), 'utf8')).toBe('two');
-    expect(readFileSync(path.join(root, 'bin/again'), 'utf8')).toBe('two');
-    expect(existsSync(path.join(root, 'etc/old'))).toBe(false);
-    expect(readlinkSync(path.join(root, 'lib'))).toBe('/usr/lib');
-    expect(existsSync(path.join(root, 'dev/null'))).toBe(false);
-    expect(statSync(path.join(root, 'bin/server')).mode & 0o7777).toBe(0o555);
-    expect(statSync(path.join(root, 'etc/kept')).mode & 0o7777).toBe(0o444);
-    for (const point of ['proc', 'dev', 'tmp', 'data', 'run/vitrine', 'opt/vitrine']) {
-      expect(lstatSync(path.join(root, point)).isDirectory()).toBe(true);
-    }
-    expect(config).toEqual({ entrypoint: ['/bin/server'], cmd: [], environment: {}, workingDirectory: '/' });
-    expect(await image.unpack()).toEqual({ root, tree, config, digest });
-  });
+        { gzip },
+      );
+      const { root, tree, config, digest } = await image.unpack();
+      expect(readFileSync(path.join(root, 'bin/server'), 'utf8')).toBe('two');
+      expect(readFileSync(path.join(root, 'bin/again'), 'utf8')).toBe('two');
+      expect(existsSync(path.join(root, 'etc/old'))).toBe(false);
+      expect(readlinkSync(path.join(root, 'lib'))).toBe('/usr/lib');
+      expect(existsSync(path.join(root, 'dev/null'))).toBe(false);
+      expect(statSync(path.join(root, 'bin/server')).mode & 0o7777).toBe(0o555);
+      expect(statSync(path.join(root, 'etc/kept')).mode & 0o7777).toBe(0o444);
+      for (const point of ['proc', 'dev', 'tmp', 'data', 'run/vitrine', 'opt/vitrine']) {
+        expect(lstatSync(path.join(root, point)).isDirectory()).toBe(true);
+      }
+      expect(config).toEqual({ entrypoint: ['/bin/server'], cmd: [], environment: {}, workingDirectory: '/' });
+      expect(await image.unpack()).toEqual({ root, tree, config, digest });
+    },
+  );
 }
 
 test('an opaque folder hides what earlier layers had in it, and nothing of its own layer', async () => {
-  const image = await made([
-    BASE,
-    [
-      { name: 'etc/new/file', content: text('new') },
-      { name: 'etc/.wh..wh..opq' },
-    ],
-  ]);
+  const image = await made([BASE, [{ name: 'etc/new/file', content: text('new') }, { name: 'etc/.wh..wh..opq' }]]);
   const { root } = await image.unpack();
   expect(await readdir(path.join(root, 'etc'))).toEqual(['new', 'passwd']);
 });
@@ -114,14 +112,14 @@ const hostile: Readonly<Record<string, readonly [LayerEntry[], RegExp]>> = {
     /which is a symbolic link/,
   ],
   'a whiteout through a symbolic link': [
-    [
-      { name: 'a', type: '2', target: '..' },
-      { name: 'a/.wh.layout' },
-    ],
+    [{ name: 'a', type: '2', target: '..' }, { name: 'a/.wh.layout' }],
     /which is a symbolic link/,
   ],
   'a whiteout of the folder above': [[{ name: 'a/.wh...' }], /whiteout of nothing/],
-  'a hard link out of the image': [[{ name: 'a', type: '1', target: '../layout/index.json' }], /leads out of the image/],
+  'a hard link out of the image': [
+    [{ name: 'a', type: '1', target: '../layout/index.json' }],
+    /leads out of the image/,
+  ],
   'a hard link through a symbolic link': [
     [
       { name: 'a', type: '2', target: '/etc' },

@@ -10,7 +10,7 @@
 import { UsageError } from '@vitrine/documents';
 
 /** `link` is a symbolic one; `target` of a hard link is the name of an earlier entry. */
-export type TarKind = 'file' | 'directory' | 'link' | 'hard-link' | 'device';
+type TarKind = 'file' | 'directory' | 'link' | 'hard-link' | 'device';
 
 export interface TarEntry {
   readonly kind: TarKind;
@@ -192,7 +192,10 @@ function number(header: Uint8Array, at: number, length: number, what: string): n
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw refused(what, 'has a number that is too large');
     return Number(value);
   }
-  const digits = Buffer.from(bytes).toString('latin1').replace(/[\0 ]+$/, '').replace(/^ +/, '');
+  const digits = Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[\0 ]+$/, '')
+    .replace(/^ +/, '');
   if (!/^[0-7]*$/.test(digits)) throw refused(what, 'has a number that is none');
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }

@@ -1,0 +1,57 @@
+/** What an operator is told about the sandbox, and why it is not more. */
+import type { Manifest } from '@vitrine/documents';
+import { expect, test } from 'vitest';
+import { promise } from '../../../test/promises.ts';
+import { firstScreen, type Hosted } from './first-screen.ts';
+import type { Terminal } from './terminal.ts';
+
+const PLAIN = { style: (_: unknown, text: string) => text } as Terminal;
+
+const MANIFEST: Manifest = {
+  type: 'vitrine/manifest/v1',
+  number: 3,
+  name: 'bank',
+  server: { source: { kind: 'command', command: 'python3' }, args: [], environment: {}, transport: 'stdio' },
+  sandbox: 'none',
+  auth: { kind: 'none' },
+  runtime: { vitrine: '0.1.0', node: '24.21.0' },
+};
+
+function hosted(change: Partial<Hosted>): Hosted {
+  return {
+    url: 'https://127.0.0.1:8443/mcp',
+    manifest: MANIFEST,
+    manifestDigest: 'ab'.repeat(48),
+    sandbox: { obtained: { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' } },
+    referenceValues: '/tmp/reference.json',
+    ...change,
+  };
+}
+
+const screen = (change: Partial<Hosted>): string => firstScreen(hosted(change), false, PLAIN);
+
+promise('P7', 'a sandbox is described, with where the server may connect to', () => {
+  expect(screen({})).toMatch(/Sandbox +namespaces of its own, system calls filtered, memory and processes limited\n/);
+  expect(screen({})).toMatch(/May connect to nothing \(--egress HOST:PORT allows it\)\n/);
+  const egress = [{ host: 'api.example.com', port: 443 }];
+  expect(screen({ manifest: { ...MANIFEST, egress } })).toMatch(/May connect to api\.example\.com:443\n/);
+});
+
+promise('P7', 'what was not obtained is said, with the reason', () => {
+  const sandbox = {
+    obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    why: 'bubblewrap (bwrap) is not installed\u001b[2J',
+  } as const;
+  const shown = screen({ sandbox });
+  expect(shown).toMatch(/Sandbox +none: an ordinary process \(bubblewrap \(bwrap\) is not installed/);
+  expect(shown).not.toContain('\u001b');
+  expect(shown).toMatch(/May connect to anything: nothing holds it back\n/);
+  expect(shown).toMatch(/Files +in the clear/);
+  const partly = { obtained: { process: 'bwrap', seccomp: false, cgroup: false, volume: 'ephemeral' } } as const;
+  expect(screen({ sandbox: partly })).toMatch(/system calls not filtered, memory and processes not limited/);
+});
+
+test('as JSON it has what was obtained', () => {
+  const shown = JSON.parse(firstScreen(hosted({}), true, PLAIN)) as { readonly sandbox: unknown };
+  expect(shown.sandbox).toEqual({ process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' });
+});
