@@ -91,3 +91,14 @@ promise('P7', 'a simulated verdict says no to genuine hardware', () => {
 promise('P7', 'a transcript shows control characters of a server as harmless signs', () => {
   expect(show({ ...result, limits: ['\u001b[1mverified\u001b[0m'] })).not.toContain('\u001b');
 });
+
+promise('P7', 'a simulator never reads as hardware, whatever decides the verdict', () => {
+  const simulated = {
+    ...result,
+    claims: { ...result.claims, anchor: 'simulator' } as NonNullable<AttestationResult['claims']>,
+  };
+  for (const verdict of ['undetermined', 'rejected', 'simulated'] as const) {
+    const line = answer(show({ ...simulated, verdict, decidedBy: 'workload.reference' }), 'Genuine hardware?');
+    expect(line).toMatch(/– Genuine hardware\? +no: a simulator/);
+  }
+});

@@ -95,8 +95,7 @@ function answerTo(question: Question, result: AttestationResult): [CheckStatus, 
     .find((check) => check !== undefined);
   if (worst !== undefined)
     return [worst.status, `${worst.status === 'failed' ? 'no' : 'not known'}: ${worst.message} (${worst.id})`];
-  if (question.text === 'Genuine hardware?' && result.verdict === 'simulated')
-    return ['waived', question.detail(result)];
+  if (question.text === 'Genuine hardware?' && isSimulated(result)) return ['waived', question.detail(result)];
   const passed = checks.filter((check) => check.status === 'passed');
   const waived = checks.find((check) => check.status === 'waived');
   if (passed.length === 0 || question.text === 'Source?')
@@ -106,6 +105,9 @@ function answerTo(question: Question, result: AttestationResult): [CheckStatus, 
   return ['passed', question.detail(result)];
 }
 
+/** The verifier's name for the anchor of any simulator, see `simulatorAnchor`. */
+const SIMULATOR_ANCHOR = 'simulator';
+
 const TECHNOLOGIES = {
   tdx: 'Intel TDX',
   sgx: 'Intel SGX',
@@ -114,10 +116,16 @@ const TECHNOLOGIES = {
   tpm: 'TPM 2.0',
 } as const;
 
-function hardwareDetail({ claims, verdict }: AttestationResult): string {
+/** Also where something else decides the verdict: a simulator never reads as hardware. */
+function isSimulated({ verdict, claims }: AttestationResult): boolean {
+  return verdict === 'simulated' || claims?.anchor === SIMULATOR_ANCHOR;
+}
+
+function hardwareDetail(result: AttestationResult): string {
+  const { claims } = result;
   const name = claims === undefined ? 'hardware' : TECHNOLOGIES[claims.technology];
   const level = claims?.tcbStatus === undefined ? name : `${name}, TCB ${claims.tcbStatus}`;
-  if (verdict !== 'simulated') return `${level}, under ${claims?.anchor ?? 'no anchor'}`;
+  if (!isSimulated(result)) return `${level}, under ${claims?.anchor ?? 'no anchor'}`;
   return claims?.technology === 'tpm'
     ? `not shown: ${level}, under a key that you named yourself`
     : `no: a simulator, whose root you allowed (${level} in format)`;

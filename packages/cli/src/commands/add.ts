@@ -68,7 +68,7 @@ async function pinAndWrite(
     execPath: process.execPath,
     platform: process.platform,
     // A desktop client starts the bridge without this shell's environment.
-    ...(process.env['VITRINE_HOME'] === undefined ? {} : { vitrineHome: resolve(home) }),
+    ...(isOwnHome(process.env) ? { vitrineHome: resolve(home) } : {}),
   });
   // Before anything is sent, asked or written: damaged pins or a damaged client configuration must stop here.
   const pinned = await findPin(pinsFile(home), trust.url);
@@ -180,4 +180,9 @@ function refuse({ result }: Look, trust: Trust): number {
   const exitCode = exitCodeOf(result, { allowSimulated: trust.allowSimulated });
   // A policy that waives the workload can verify the hardware, but leaves nothing to pin.
   return exitCode === EXIT.done ? EXIT.notVerified : exitCode;
+}
+
+/** Whether this shell says where the pins are; a client that is started elsewhere would not find them. */
+function isOwnHome({ VITRINE_HOME, XDG_CONFIG_HOME }: NodeJS.ProcessEnv): boolean {
+  return (VITRINE_HOME ?? '') !== '' || (process.platform !== 'win32' && (XDG_CONFIG_HOME ?? '') !== '');
 }

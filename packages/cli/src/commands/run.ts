@@ -53,10 +53,12 @@ export async function runRun(args: readonly string[]): Promise<number> {
     lock: read !== undefined,
     ...(read === undefined ? {} : { file: read.file }),
   });
-  return serve(settings, resolved, home, values.json === true);
+  return serve(settings, resolved, home, values);
 }
 
-async function serve(settings: Settings, resolved: Resolved, home: string, json: boolean): Promise<number> {
+type Values = Arguments<typeof runSpec.options>['values'];
+
+async function serve(settings: Settings, resolved: Resolved, home: string, values: Values): Promise<number> {
   const { manifest } = resolved;
   requireEnforced(manifest);
   const { housing, why } = await chooseHousing({
@@ -83,6 +85,8 @@ async function serve(settings: Settings, resolved: Resolved, home: string, json:
     source: simulator.launch(digest),
     listen: settings.listen,
     gateway: createGateway,
+    ...(values.metrics === undefined ? {} : { metrics: metricsPort(values.metrics) }),
+    ...(values['log-json'] === true ? { onLog: (line: string) => process.stderr.write(`${line}\n`) } : {}),
     onServerLog: (line) => process.stderr.write(`server: ${clean(line)}\n`),
     now,
     randomBytes: (length) => randomBytes(length),
@@ -103,11 +107,21 @@ async function serve(settings: Settings, resolved: Resolved, home: string, json:
     sandbox: { obtained: housing.obtained, ...(why === undefined ? {} : { why }) },
     referenceValues,
   };
-  process.stdout.write(firstScreen(hosted, json, terminalOf(process.stdout)));
+  process.stdout.write(firstScreen(hosted, values.json === true, terminalOf(process.stdout)));
+  if (enclave.metricsUrl !== undefined) process.stderr.write(`vitrine: metrics at ${enclave.metricsUrl}\n`);
   const failure = await Promise.race([enclave.failed, stopped]);
   if (failure !== undefined) throw failure;
   process.stderr.write('vitrine: stopped\n');
   return EXIT.done;
+}
+
+function metricsPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= 65535) return port;
+  throw new UsageError(
+    'usage.port',
+    `--metrics: expected a port from 0 (any free one) to 65535, found ${JSON.stringify(text)}`,
+  );
 }
 
 /** Resolves when the user stopped the enclave. The first signal lets running calls finish, the second does not. */

@@ -297,7 +297,7 @@ describe('hardware and sandbox', () => {
         .map(({ id, status }) => `${id.replace('sandbox.', '')} ${status}`)
         .join(', ');
     if (posix) {
-      expect(statuses({ exitCode: () => 0 })).toBe('bwrap ok, namespaces ok, seccomp ok, cgroup ok');
+      expect(statuses({ exitCode: () => 0 })).toBe('bwrap ok, namespaces ok, seccomp ok, cgroup ok, volumes missing');
       for (const code of [1, undefined]) expect(statuses({ exitCode: () => code })).toMatch(/^bwrap problem, /);
     }
     for (const [file, value] of [
@@ -306,7 +306,7 @@ describe('hardware and sandbox', () => {
       ['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1\n'],
     ] as const)
       expect(statuses({ env: {}, read: (path) => (path === file ? value : undefined) })).toBe(
-        'bwrap missing, namespaces problem, seccomp missing, cgroup missing',
+        'bwrap missing, namespaces problem, seccomp missing, cgroup missing, volumes missing',
       );
     expect(statuses({ platform: 'win32' })).toBe('sandbox missing');
   });

@@ -12,7 +12,7 @@ const COLUMN = 11;
 export function doctorReport(findings: readonly Finding[], terminal: Terminal): string {
   const groups = GROUPS.filter((group) => findings.some((finding) => finding.group === group));
   const sections = groups.map((group) => {
-    const heading = group === 'Sandbox' ? 'Sandbox (not used by this version)' : group;
+    const heading = group;
     const lines = findings.filter((finding) => finding.group === group).map((finding) => lineOf(finding, terminal));
     return [terminal.style('bold', heading), ...lines].join('\n');
   });

@@ -1,6 +1,6 @@
 /**
- * What a sandbox for the hosted server could be made of. This version runs servers without one, so
- * that nothing here is needed yet.
+ * What a sandbox for the hosted server is made of. Where something is missing, `run` does with less, and
+ * evidence says so.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const { ok, missing, problem } = findingsOf('Sandbox');
 export function examineSandbox(machine: Examined): readonly Finding[] {
   if (machine.platform !== 'linux')
     return [missing('sandbox', 'a sandbox needs Linux; servers run as ordinary processes')];
-  return [...bubblewrap(machine), seccomp(machine), cgroup(machine)];
+  return [...bubblewrap(machine), seccomp(machine), cgroup(machine), volumes(machine)];
 }
 
 /** Whether it works is tried, since many settings can forbid it. */
@@ -68,8 +68,25 @@ function seccomp({ read }: Examined): Finding {
 }
 
 function cgroup({ read }: Examined): Finding {
+  if (
+    read('/sys/fs/cgroup/memory/cgroup.procs') !== undefined &&
+    read('/sys/fs/cgroup/pids/cgroup.procs') !== undefined
+  )
+    return ok('sandbox.cgroup', 'cgroup v1 with limits for memory and processes, if this user may make groups');
   const controllers = read('/sys/fs/cgroup/cgroup.controllers')?.trim().split(/\s+/) ?? [];
   return controllers.includes('memory') && controllers.includes('pids')
     ? ok('sandbox.cgroup', 'cgroup v2 with limits for memory and processes')
-    : missing('sandbox.cgroup', 'no cgroup v2 with limits for memory and processes');
+    : missing('sandbox.cgroup', 'no control groups with limits for memory and processes');
+}
+
+function volumes({ env, read }: Examined): Finding {
+  if (findExecutable('gocryptfs', env['PATH'] ?? '') === undefined)
+    return missing(
+      'sandbox.volumes',
+      'gocryptfs is not installed, so "data: encrypted" cannot be had',
+      'install the package gocryptfs',
+    );
+  return read('/proc/filesystems')?.includes('fuse') === true
+    ? ok('sandbox.volumes', 'gocryptfs can encrypt the files of servers')
+    : missing('sandbox.volumes', 'the kernel has no FUSE, so "data: encrypted" cannot be had');
 }

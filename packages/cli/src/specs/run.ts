@@ -14,7 +14,10 @@ export const runSpec = {
   positionals: [{ name: 'npm:… | path:…', complete: ['npm:', 'path:', 'module:', 'oci:'] }],
   examples: [
     { command: 'vitrine run npm:@modelcontextprotocol/server-everything@2026.8.31' },
-    { command: 'vitrine run npm:@modelcontextprotocol/server-filesystem@2026.8.31 -- /data', note: 'its own files, in the sandbox' },
+    {
+      command: 'vitrine run npm:@modelcontextprotocol/server-filesystem@2026.8.31 -- /data',
+      note: 'its own files, in the sandbox',
+    },
     { command: 'vitrine run path:./my-server' },
     { command: 'vitrine run -- python3 my_server.py', note: 'its code is shown as not measured' },
     { command: 'vitrine run path:./my-server --egress api.example.com:443' },
@@ -64,6 +67,15 @@ export const runSpec = {
       type: 'string',
       value: 'PORT',
       summary: 'the server listens there, on its own 127.0.0.1, path /mcp, instead of speaking over stdio',
+    },
+    metrics: {
+      type: 'string',
+      value: 'PORT',
+      summary: 'metrics for Prometheus on this port of 127.0.0.1; 0 takes a free one',
+    },
+    'log-json': {
+      type: 'boolean',
+      summary: 'one JSON object on stderr for each event, without anything that users send or get',
     },
     json: { type: 'boolean', summary: 'one object on stdout when the server is ready' },
   },

@@ -65,8 +65,19 @@ export function requireTrust(
       );
     }
     if (trust.pin !== undefined) requirePinned(trust.pin, result);
+    else requireNumber(trust.leastNumber, result);
     return result;
   };
+}
+
+/** Other reference values can take a pin's place, but an older release stays refused. */
+function requireNumber(least: number | undefined, { claims }: AttestationResult): void {
+  const number = claims?.manifest?.number;
+  if (least === undefined || (number !== undefined && number >= least)) return;
+  throw new RefusedError(
+    'pin.manifest-number',
+    `the server has manifest number ${number ?? 'none'}; you have seen number ${least} of it`,
+  );
 }
 
 /** A pin's measurements are part of the verdict; what differs from them is told beside it. */

@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { type DcapCollateral, type EvidenceBundle, formatEvidenceBundle } from '@vitrine/documents';
@@ -69,6 +70,30 @@ describe('a simulated server', () => {
     expect(server.attested()).toBe(0);
     await pinServer(enclave, server.url);
     expect(await send(server.url, options)).toMatchObject({ id: 1, result: {} });
+  });
+
+  promise('P2', 'is held to the highest number seen, also by reference values in place of the pin', async () => {
+    await using enclave = await simulatedEnclave();
+    await using server = await serve(enclave.evidence);
+    await pinServer(enclave, server.url);
+    const file = pinsFile(enclave.home);
+    const options: TrustOptions = {
+      home: enclave.home,
+      purpose: 'connect',
+      referenceValues: await enclave.referenceValues(),
+    };
+    expect(await send(server.url, options)).toMatchObject({ id: 1, result: {} });
+    const before = server.otherBytes();
+    const stored = JSON.parse(await readFile(file, 'utf8')) as {
+      pins: Record<string, { manifestNumber: number; manifest?: unknown }>;
+    };
+    for (const pin of Object.values(stored.pins)) {
+      pin.manifestNumber += 1;
+      delete pin.manifest;
+    }
+    await writeFile(file, JSON.stringify(stored));
+    expect(await send(server.url, options)).toMatchObject({ check: 'pin.manifest-number', exitCode: 1 });
+    expect(server.otherBytes()).toBe(before);
   });
 
   promise('P7', 'is refused with exit code 4 where the user did not allow a simulator', async () => {

@@ -35,6 +35,8 @@ export interface Trust {
   readonly fetchEndorsements: EndorsementFetcher | undefined;
   /** Held against every result in addition to the policy. */
   readonly pin: Pin | undefined;
+  /** The highest manifest number that was seen, also where other reference values take the pin's place. */
+  readonly leastNumber: number | undefined;
 }
 
 export interface TrustOptions {
@@ -94,6 +96,7 @@ export async function resolveTrust(url: string, options: TrustOptions): Promise<
     endorsements: options.endorsements ?? [],
     fetchEndorsements: options.fetchEndorsements,
     pin: options.referenceValues === undefined ? pin : undefined,
+    leastNumber: pin?.manifestNumber,
   };
 }
 

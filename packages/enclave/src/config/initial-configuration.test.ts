@@ -19,7 +19,7 @@ promise('P3', 'whatever was chosen is what is read from the file', () => {
     fc.property(name, fc.array(value, { minLength: 1, maxLength: 4 }), value, (called, args, variable) => {
       const environment = { A: variable, LOG_LEVEL: 'info' };
       const source = { source: 'path:./my server: #1', entry: 'a "b".js', args, environment };
-      expect(written(called, source)).toMatchObject({ name: called, number: 1, server: source, sandbox: 'none' });
+      expect(written(called, source)).toMatchObject({ name: called, number: 1, server: source });
       const command = { command: ['node', ...args], environment };
       expect(written(called, command)).toMatchObject({ name: called, server: command });
     }),

@@ -41,9 +41,8 @@ ${serverLines(server)}
 #   port: 8443
 #   publicHosts: [bank.example]      # further names by which clients may address it
 
-# The least sandbox that has to be obtained: bwrap or none. The best that can be had is used
-# either way.
-sandbox: none
+# The best sandbox that can be had is used. This line refuses to start without one:
+# sandbox: bwrap
 
 # Where the server may connect to; from the sandbox nothing else is reached.
 # egress: [api.example.com:443]

@@ -135,9 +135,9 @@ promise('P1', 'tokens of a file are in the manifest as digests only', async () =
 
 promise('P3', 'every term that is written is in the manifest, and one that is not is absent', async () => {
   const plain = (await manifestOf(SERVER)).manifest;
-  expect(Object.keys(plain)).toEqual(['type', 'number', 'name', 'server', 'sandbox', 'auth', 'runtime']);
+  expect(Object.keys(plain)).toEqual(['type', 'number', 'name', 'server', 'sandbox', 'logs', 'auth', 'runtime']);
   const { manifest } = await manifestOf(
-    `${SERVER}egress: [a.example.com:443]\nisolation: shared\ndata: ephemeral\ncatalogue: dynamic\nlimits: {cpu: 50}\nlogs: {child: operator}\n`,
+    `${SERVER}egress: [a.example.com:443]\nisolation: shared\ndata: ephemeral\ncatalogue: dynamic\nlimits: {cpu: 50}\nlogs: {child: drop}\n`,
   );
   expect(manifest).toMatchObject({
     egress: [{ host: 'a.example.com', port: 443 }],
@@ -145,6 +145,6 @@ promise('P3', 'every term that is written is in the manifest, and one that is no
     data: 'ephemeral',
     catalogue: { kind: 'dynamic' },
     limits: { cpu: 50 },
-    logs: { child: 'operator' },
+    logs: { child: 'drop' },
   });
 });

@@ -13,7 +13,7 @@ test('flags alone, with every default', () => {
     listen: { host: '127.0.0.1', port: 8443, publicHosts: [] },
     sandbox: 'none',
     housing: 'best',
-    terms: {},
+    terms: { logs: { child: 'operator' } },
   });
 });
 
@@ -25,7 +25,7 @@ test('the file alone', () => {
     listen: { host: '127.0.0.1', port: 9000, publicHosts: [] },
     sandbox: 'none',
     housing: 'best',
-    terms: {},
+    terms: { logs: { child: 'operator' } },
   });
 });
 

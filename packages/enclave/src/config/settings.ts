@@ -103,7 +103,8 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     ...(catalogue === undefined ? {} : { catalogue: catalogueOf(catalogue) }),
     ...(limits === undefined || Object.keys(limits).length === 0 ? {} : { limits }),
     ...(clients === undefined ? {} : { clients }),
-    ...(logs === undefined ? {} : { logs }),
+    // Simulated servers are run by who writes them, and who wants to see what they say.
+    logs: logs ?? { child: 'operator' },
   };
 }
 

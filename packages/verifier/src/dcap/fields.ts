@@ -115,10 +115,24 @@ const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
 export function timeField(fields: Fields, name: string): Date {
   const what = 'a UTC time such as 2026-01-27T09:01:45Z';
   const text = textField(fields, name, TIME, what);
-  const time = new Date(text);
-  // Date may roll 30 February over into March; what is read back must be what was written.
-  const exists = !Number.isNaN(time.getTime()) && time.toISOString() === `${text.slice(0, -1)}.000Z`;
+  const [month, day] = [twoDigits(text, 5), twoDigits(text, 8)];
+  const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)];
+  const time = new Date(0);
+  time.setUTCFullYear(twoDigits(text, 0) * 100 + twoDigits(text, 2), month - 1, day);
+  time.setUTCHours(hour, minute, second);
+  // Date rolls 30 February over into March; what is read back must be what was written.
+  const exists =
+    time.getUTCMonth() === month - 1 &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
   return exists ? time : refuse(`${fields.place}.${name}: no such time`, { actual: text });
+}
+
+/** The number that two digits at `offset` are. */
+function twoDigits(text: string, offset: number): number {
+  return (text.charCodeAt(offset) - 0x30) * 10 + text.charCodeAt(offset + 1) - 0x30;
 }
 
 /** The list of texts in field `name`; an absent field is an empty list. */
