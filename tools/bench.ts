@@ -15,6 +15,7 @@ import { benchGatewayCrowd } from './bench/gateway-crowd.ts';
 import { benchImport } from './bench/import.ts';
 import { benchOthers } from './bench/others.ts';
 import { benchRun } from './bench/run.ts';
+import { benchSandbox } from './bench/sandbox.ts';
 import { benchSnp } from './bench/snp.ts';
 import { type Figure, line } from './bench/statistics.ts';
 import { benchVerdict } from './bench/verdict.ts';
@@ -28,6 +29,7 @@ const GROUPS: Readonly<Record<string, (installation: Installation) => Promise<re
   'bridge-load': benchBridgeLoad,
   gateway: benchGateway,
   'gateway-crowd': benchGatewayCrowd,
+  sandbox: benchSandbox,
   verifier: benchVerifier,
   snp: benchSnp,
   others: benchOthers,

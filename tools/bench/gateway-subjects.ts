@@ -70,8 +70,9 @@ export async function subjects(installation: Installation): Promise<readonly Sub
         return reachable(run([program, ...args, '--logLevel', 'none', '--port', `${port}`], env), port);
       },
     },
-    ...(['http', 'https'] as const).map((how) => ({
-      name: `the SDK's own server over \`node:${how}\``,
+    ...(['serve', 'http', 'https'] as const).map((how) => ({
+      name:
+        how === 'serve' ? 'Vitrine, `serve(factory)`, attested TLS 1.3' : `the SDK's own server over \`node:${how}\``,
       eras: BOTH,
       start: async () => {
         const child = run(['--conditions=@vitrine/source', ECHO, how], env);

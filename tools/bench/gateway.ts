@@ -69,29 +69,38 @@ function figuresOf({ subject, era, width, loads }: Cell): readonly Figure[] {
   ];
 }
 
-const TARGETS: readonly (readonly [other: string, width: number, target: string])[] = [
-  ['mcp-proxy', 1, 'at least 1.5 ×'],
-  ['mcp-proxy', 16, 'at least 1 ×'],
-  ['supergateway', 1, 'at least 2.5 ×'],
-  ['supergateway', 16, 'at least 2.5 ×'],
-  ['node:https', 1, 'at least 0.6 ×'],
-  ['node:https', 16, 'at least 0.6 ×'],
+interface Target {
+  readonly ours: 'stdio' | 'serve(factory)';
+  readonly theirs: string;
+  readonly width: number;
+  readonly target: string;
+}
+
+const TARGETS: readonly Target[] = [
+  { ours: 'stdio', theirs: 'mcp-proxy', width: 1, target: 'at least 1.5 ×' },
+  { ours: 'stdio', theirs: 'mcp-proxy', width: 16, target: 'at least 1 ×' },
+  ...WIDTHS.flatMap((width): readonly Target[] => [
+    { ours: 'stdio', theirs: 'supergateway', width, target: 'at least 2.5 ×' },
+    { ours: 'stdio', theirs: 'node:https', width, target: 'at least 0.6 ×' },
+    { ours: 'serve(factory)', theirs: 'node:https', width, target: 'at least 0.8 ×' },
+  ]),
 ];
 
 /** Vitrine as a multiple of each of the others, round by round. */
 function ratios(cells: readonly Cell[]): readonly Figure[] {
-  return TARGETS.flatMap(([other, width, target]) =>
+  return TARGETS.flatMap(({ ours: how, theirs: other, width, target }) =>
     cells
       .filter((cell) => cell.subject.includes(other) && cell.width === width)
       .map((theirs) => {
         const ours = cells.find(
-          (cell) => cell.subject.startsWith('Vitrine') && cell.era === theirs.era && cell.width === width,
+          ({ subject, era, width: at }) =>
+            subject.startsWith('Vitrine') && subject.includes(how) && era === theirs.era && at === width,
         );
         const samples = theirs.loads.map(
           ({ callsPerSecond }, round) => (ours?.loads[round]?.callsPerSecond ?? Number.NaN) / callsPerSecond,
         );
         return {
-          name: `Vitrine as a multiple of ${theirs.subject}, ${theirs.era}, ${width} at a time`,
+          name: `Vitrine, ${how}, as a multiple of ${theirs.subject}, ${theirs.era}, ${width} at a time`,
           samples,
           unit: '×',
           target,

@@ -19,6 +19,8 @@ export async function confirm(question: string): Promise<boolean> {
   process.stderr.write(`${question} [y/N] `);
   try {
     const [answer]: unknown[] = await Promise.race([once(lines, 'line'), once(lines, 'close')]);
+    // Nobody pressed Enter, so the question's line is still open.
+    if (answer === undefined) process.stderr.write('\n');
     return typeof answer === 'string' && /^y(?:es)?$/i.test(answer.trim());
   } finally {
     lines.close();

@@ -18,7 +18,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(args);
   } catch (error) {
-    return report(error, own.includes('--json'));
+    return report(error, own.includes('--json'), args[0]);
   }
 }
 
@@ -44,7 +44,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
   return run(rest);
 }
 
-function report(error: unknown, json: boolean): number {
+function report(error: unknown, json: boolean, command: string | undefined): number {
   const exitCode = exitCodeOfError(error);
   const deliberate = error instanceof VitrineError;
   const message = error instanceof Error ? error.message : String(error);
@@ -56,5 +56,8 @@ function report(error: unknown, json: boolean): number {
       ? `vitrine: ${text}\n`
       : `vitrine: internal error, please report it: ${error instanceof Error ? (error.stack ?? text) : text}\n`,
   );
+  // What was left out is best learned from the examples.
+  if (deliberate && code === 'usage.missing')
+    process.stderr.write(`  examples: vitrine ${clean(command ?? '')} --help\n`);
   return exitCode;
 }

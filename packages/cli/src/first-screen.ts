@@ -7,7 +7,7 @@ import type { Manifest, ServerSource } from '@vitrine/documents';
 import type { Obtained } from '@vitrine/enclave';
 import { printedCommand } from './printed-command.ts';
 import { surroundings } from './surroundings.ts';
-import { clean, type Terminal } from './terminal.ts';
+import { clean, type Terminal, wrap } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 export interface Hosted {
@@ -34,7 +34,8 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
   if (json) {
     return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, manifest, manifestDigest, referenceValues, verify, add })}\n`;
   }
-  const line = (name: string, text: string): string => `  ${name.padEnd(14)} ${text}`;
+  const line = (name: string, text: string): string =>
+    `  ${name.padEnd(14)} ${wrap(text, terminal.width, ' '.repeat(17))}`;
   return [
     `${terminal.style('bold', `vitrine ${VERSION}`)}  ${terminal.style(['bold', 'magenta'], 'SIMULATOR: no hardware protects this server')}`,
     '',

@@ -40,8 +40,14 @@ export function readInput(file: string): Uint8Array<ArrayBuffer> {
     return new Uint8Array(readFileSync(file));
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    throw new UsageError('input.unreadable', `cannot read ${file}: ${reasonOf(cause)}`, { cause });
+    const hint = looksLikeHost(file) ? `; a server is named by its URL, such as https://${file}` : '';
+    throw new UsageError('input.unreadable', `cannot read ${file}: ${reasonOf(cause)}${hint}`, { cause });
   }
+}
+
+/** A host, with a port or a path: what is left of a URL without its scheme. */
+function looksLikeHost(argument: string): boolean {
+  return /^[a-z0-9][a-z0-9.-]*:\d+(?:\/|$)|^[a-z0-9-]+(?:\.[a-z0-9-]+)+\/[a-z0-9/-]*$/i.test(argument);
 }
 
 /** Reads a file of UTF-8 text. */

@@ -102,3 +102,45 @@ promise('P7', 'a simulator never reads as hardware, whatever decides the verdict
     expect(line).toMatch(/– Genuine hardware\? +no: a simulator/);
   }
 });
+
+promise('P7', 'checks that were not reached for the same reason stand together, and all are named', () => {
+  const unreached = (id: string, message: string): Check => ({ id, status: 'unavailable', message });
+  const failed: Check = { id: 'tdx.pck-chain', status: 'failed', message: 'It is not so.' };
+  const text = show({
+    ...result,
+    verdict: 'rejected',
+    decidedBy: failed.id,
+    checks: [
+      failed,
+      unreached('tdx.tcb-status', 'Not evaluated: no chain.'),
+      unreached('tdx.revocation', 'Not evaluated: no chain.'),
+      unreached('workload.code', 'Not evaluated: no hardware.'),
+    ],
+  });
+  expect(text).toContain('  ? Not evaluated: no chain.\n    tdx.tcb-status, tdx.revocation\n');
+  expect(text).toMatch(/ {2}\? workload\.code +Not evaluated: no hardware\./);
+});
+
+promise('P7', 'what passed is never put together with what was not reached', () => {
+  const message = 'The same words.';
+  const text = show({
+    ...result,
+    checks: [
+      { id: 'tdx.format', status: 'passed', message },
+      { id: 'tdx.debug', status: 'unavailable', message },
+      { id: 'tdx.xfam', status: 'passed', message },
+    ],
+  });
+  expect(text).toMatch(/✓ tdx\.format .*\n {2}\? tdx\.debug .*\n {2}✓ tdx\.xfam /);
+});
+
+promise('P7', 'no line but the verdict is wider than the terminal, whatever a server says', () => {
+  const long = 'word '.repeat(60).trim();
+  const narrow = { ...plain, width: 80 };
+  const refused = failing('tdx.tcb-status', 'failed');
+  const checks = refused.checks.map((check) => ({ ...check, message: long, expected: long, actual: long }));
+  const lines = transcript({ ...refused, checks, limits: [long] }, 'https://bank.example/mcp', long, narrow)
+    .trimEnd()
+    .split('\n');
+  for (const line of lines.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80);
+});

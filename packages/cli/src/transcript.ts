@@ -48,6 +48,11 @@ const VERDICT_WORDS = {
   simulated: 'simulated',
 } as const;
 
+/** What to do where a simulator was met that the user did not allow. */
+export const SIMULATOR_HINT = `vitrine: this is a simulator, which protects nothing;
+  --allow-simulator accepts your own, at a loopback address
+`;
+
 /**
  * The transcript of a result. Its last line is the verdict, so that it is what remains on the screen.
  *
@@ -59,11 +64,11 @@ export function transcript(result: AttestationResult, subject: string, policyNam
     const [status, answer] = answerTo(question, result);
     return `  ${terminal.style(STYLES[status], MARKS[status])} ${question.text.padEnd(21)} ${wrap(clean(answer), terminal.width, ' '.repeat(26))}`;
   });
-  const checks = result.checks.filter(worthALine).map((check) => checkLines(check, terminal));
+  const checks = runsOf(result.checks.filter(worthALine)).map((run) => runLines(run, terminal));
   const limits = result.limits.map((limit) => `  · ${wrap(clean(limit), terminal.width, '    ')}`);
   return [
     `${clean(subject)}`,
-    `Judged for ${result.time} by policy ${clean(policyName)}${scopeNote(result)}.`,
+    wrap(`Judged for ${result.time} by policy ${clean(policyName)}${scopeNote(result)}.`, terminal.width, ''),
     '',
     ...questions,
     ...around(result, terminal),
@@ -74,6 +79,7 @@ export function transcript(result: AttestationResult, subject: string, policyNam
     'Not proven',
     ...limits,
     '',
+    // On one line, however long: it is what programs and people look for.
     terminal.style(['bold', VERDICT_STYLES[result.verdict]], `${VERDICT_WORDS[result.verdict]}${decision(result)}`),
     '',
   ].join('\n');
@@ -93,8 +99,11 @@ function answerTo(question: Question, result: AttestationResult): [CheckStatus, 
   const worst = (['failed', 'unavailable'] as const)
     .map((status) => checks.find((check) => check.status === status))
     .find((check) => check !== undefined);
-  if (worst !== undefined)
-    return [worst.status, `${worst.status === 'failed' ? 'no' : 'not known'}: ${worst.message} (${worst.id})`];
+  if (worst?.status === 'failed') {
+    const simulator = question.text === 'Genuine hardware?' && isSimulated(result) ? 'a simulator. ' : '';
+    return ['failed', `no: ${simulator}${worst.message} (${worst.id})`];
+  }
+  if (worst !== undefined) return [worst.status, `not known: ${worst.message} (${worst.id})`];
   if (question.text === 'Genuine hardware?' && isSimulated(result)) return ['waived', question.detail(result)];
   const passed = checks.filter((check) => check.status === 'passed');
   const waived = checks.find((check) => check.status === 'waived');
@@ -159,11 +168,31 @@ function worthALine({ id, status }: Check): boolean {
   return !(id.startsWith('eventlog.') && status === 'waived');
 }
 
+/** Checks that were not reached, for the same reason, stand together: they would bury the one that decided. */
+function runsOf(checks: readonly Check[]): readonly (readonly [Check, ...Check[]])[] {
+  const runs: [Check, ...Check[]][] = [];
+  for (const check of checks) {
+    const run = runs.at(-1);
+    if (check.status === 'unavailable' && run?.[0].status === 'unavailable' && run[0].message === check.message)
+      run.push(check);
+    else runs.push([check]);
+  }
+  return runs;
+}
+
+function runLines([first, ...others]: readonly [Check, ...Check[]], terminal: Terminal): string {
+  if (others.length === 0) return checkLines(first, terminal);
+  const ids = [first, ...others].map(({ id }) => id).join(', ');
+  const indent = ' '.repeat(4);
+  return `  ${terminal.style(STYLES.unavailable, MARKS.unavailable)} ${wrap(clean(first.message), terminal.width, indent)}\n${indent}${wrap(ids, terminal.width, indent)}`;
+}
+
 function checkLines(check: Check, terminal: Terminal): string {
   const head = `  ${terminal.style(STYLES[check.status], MARKS[check.status])} ${check.id.padEnd(21)} ${wrap(clean(check.message), terminal.width, ' '.repeat(26))}`;
   if (check.status !== 'failed' || check.expected === undefined) return head;
   const gap = ' '.repeat(26);
-  return `${head}\n${gap}expected ${clean(check.expected)}\n${gap}found    ${clean(check.actual ?? 'nothing')}`;
+  const value = (text: string): string => wrap(clean(text), terminal.width, `${gap}${' '.repeat(9)}`);
+  return `${head}\n${gap}expected ${value(check.expected)}\n${gap}found    ${value(check.actual ?? 'nothing')}`;
 }
 
 function scopeNote({ scope }: AttestationResult): string {

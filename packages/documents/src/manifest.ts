@@ -93,8 +93,9 @@ const limits = object({
   /** Processor time, in hundredths of a processor. */
   cpu: optional(integer(1)),
   processes: optional(integer(1)),
-  /** Of one principal, and of one address. */
+  /** Of one principal, and of one address, in the long run: as many again may come at once. */
   requestsPerMinute: optional(integer(1)),
+  /** Of the same. An open event stream is a request that runs. */
   concurrentRequests: optional(integer(1)),
 });
 
@@ -119,7 +120,7 @@ const shape = object({
   }),
   /** The least sandbox that the operator demands; what was obtained is in the boot binding. */
   sandbox: oneOf('none', 'bwrap'),
-  /** Where the server may connect to. Absent: nowhere, as far as the sandbox obtained enforces it. */
+  /** Where the server may connect to; demands a sandbox. Absent: nowhere, as far as the sandbox obtained enforces it. */
   egress: optional(list(egressRule)),
   /** Absent: a server of its own for each session, or each principal and set of client capabilities. */
   isolation: optional(oneOf('shared')),

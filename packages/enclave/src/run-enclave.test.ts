@@ -159,3 +159,50 @@ test('a gateway that cannot be made leaves nothing listening', async () => {
   await expect(start(create)).rejects.toThrow('no gateway');
   expect(servers.map((server) => server.listening)).toEqual([false]);
 });
+
+promise('P7', 'nothing starts whose manifest demands what was not obtained', async () => {
+  const fake = fakeGateway();
+  const { auth: _auth, ...silent } = MANIFEST;
+  for (const manifest of [
+    { ...MANIFEST, sandbox: 'bwrap' } as const,
+    { ...MANIFEST, clients: 'attested' } as const,
+    silent,
+  ]) {
+    await expect(start(fake.create, { manifest })).rejects.toMatchObject({ code: 'manifest.unenforced' });
+  }
+  expect(fake.calls).toEqual([]);
+});
+
+promise('P1', 'the rate that the manifest says is the rate that callers have', async () => {
+  const fake = fakeGateway();
+  fake.ready.resolve();
+  fake.closing.resolve();
+  const manifest = { ...MANIFEST, limits: { requestsPerMinute: 2 } };
+  const enclave = await start(fake.create, { manifest });
+  await enclave.ready;
+  const statuses = [await status(enclave, '/mcp'), await status(enclave, '/mcp'), await status(enclave, '/mcp')];
+  expect(statuses).toEqual([200, 200, 429]);
+});
+
+promise('P1', 'as many requests run at once as the manifest says, and no more', async () => {
+  const fake = fakeGateway();
+  fake.ready.resolve();
+  fake.closing.resolve();
+  const reached = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  const gateway = (options: GatewayOptions): Gateway => ({
+    ...fake.create(options),
+    async handle(_, response) {
+      reached.resolve();
+      await over.promise;
+      response.end('x');
+    },
+  });
+  const enclave = await start(gateway, { manifest: { ...MANIFEST, limits: { concurrentRequests: 1 } } });
+  await enclave.ready;
+  const first = status(enclave, '/mcp');
+  await reached.promise;
+  expect(await status(enclave, '/mcp')).toBe(429);
+  over.resolve();
+  expect(await first).toBe(200);
+});

@@ -14,11 +14,19 @@ import {
 } from '@vitrine/attester';
 import type { Manifest } from '@vitrine/documents';
 import type { ListenSettings } from './config/settings.ts';
-import { type FrontDoor, type FrontDoorLimits, type HealthState, openFrontDoor } from './front-door/front-door.ts';
+import { requireEnforceable } from './enforceable.ts';
+import {
+  DEFAULT_REQUESTS,
+  type FrontDoor,
+  type FrontDoorLimits,
+  type HealthState,
+  openFrontDoor,
+} from './front-door/front-door.ts';
 import { ServerFailedError } from './gateway/failure.ts';
 import type { Gateway, GatewayOptions } from './gateway/gateway.ts';
 import { type Authenticator, createAuthenticator } from './guard/authenticate.ts';
 import type { OauthDependencies } from './guard/oauth-tokens.ts';
+import type { RateLimits } from './guard/rates.ts';
 import type { Housing } from './housing/housing.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -74,19 +82,21 @@ export interface RunningEnclave {
 /**
  * Resolves when the door is open; the server may still be starting.
  *
- * @throws UsageError when it cannot listen there.
+ * @throws UsageError when it cannot listen there, or the manifest demands what was not obtained (`manifest.unenforced`).
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
+  const { manifest } = options;
+  requireEnforceable(manifest, options.housing.obtained);
+  const { auth } = manifest;
   const identity = createInstanceIdentity(options.now());
   const evidence = await createEvidenceService({
     source: options.source,
-    manifest: options.manifest,
+    manifest,
     tlsSpki: identity.spkiSha256,
     sandbox: options.housing.obtained,
     randomBytes: options.randomBytes,
   });
 
-  const auth = options.manifest.auth ?? { kind: 'none' };
   const authenticator = createAuthenticator(auth, { fetch: options.fetch, now: options.now });
   const metrics = createMetrics();
   const telemetry = createTelemetry(metrics, logFor(options));
@@ -102,7 +112,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     auth: { settings: auth, authenticator },
     state: () => state,
     now: () => performance.now(),
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    limits: { ...options.limits, requests: requestLimits(options) },
     telemetry,
   }).catch(async (cause: unknown) => {
     await metricsServer?.close();
@@ -178,6 +188,16 @@ async function startGateway(
     await door.close();
     throw cause;
   }
+}
+
+/** What the manifest says of rates holds, whatever else was asked for. */
+function requestLimits({ manifest, limits }: EnclaveOptions): RateLimits {
+  const { requestsPerMinute, concurrentRequests } = manifest.limits ?? {};
+  return {
+    ...(limits?.requests ?? DEFAULT_REQUESTS),
+    ...(requestsPerMinute === undefined ? {} : { perMinute: requestsPerMinute }),
+    ...(concurrentRequests === undefined ? {} : { concurrent: concurrentRequests }),
+  };
 }
 
 function logFor({ onLog, now, randomBytes }: EnclaveOptions): Log | undefined {

@@ -35,7 +35,7 @@ import { readEndorsements, readPolicy, readReferenceValues, readText } from '../
 import { pinnedBundle, requireBundleVersion, writeBundle } from '../mcpb/write-bundle.ts';
 import { addSpec } from '../specs/add.ts';
 import { terminalOf } from '../terminal.ts';
-import { transcript } from '../transcript.ts';
+import { SIMULATOR_HINT, transcript } from '../transcript.ts';
 
 const TIME_LIMIT_MS = 15_000;
 
@@ -176,8 +176,10 @@ function question(url: string, plans: readonly Planned[]): string {
 }
 
 function refuse({ result }: Look, trust: Trust): number {
+  const { allowSimulated } = trust;
+  if (result.verdict === 'simulated' && !allowSimulated) process.stderr.write(SIMULATOR_HINT);
   process.stderr.write('vitrine: nothing was pinned\n');
-  const exitCode = exitCodeOf(result, { allowSimulated: trust.allowSimulated });
+  const exitCode = exitCodeOf(result, { allowSimulated });
   // A policy that waives the workload can verify the hardware, but leaves nothing to pin.
   return exitCode === EXIT.done ? EXIT.notVerified : exitCode;
 }

@@ -28,9 +28,10 @@ export async function runCompletion(args: readonly string[], commands: readonly 
   const script = SHELLS.get(shell);
   if (script === undefined) {
     const near = nearest(shell, names);
+    const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
     throw new UsageError(
       'usage.shell',
-      `unknown shell ${JSON.stringify(shell)}${near === undefined ? `: expected one of ${names.join(', ')}` : `; did you mean ${JSON.stringify(near)}?`}`,
+      `unknown shell ${JSON.stringify(shell)}${hint} (expected one of ${names.join(', ')})`,
     );
   }
   process.stdout.write(script(completionWords(commands)));

@@ -5,6 +5,7 @@
  */
 import type { StartedProxy } from '@vitrine/client/run-proxy';
 import { UsageError } from '@vitrine/documents';
+import { changedText } from '../changed.ts';
 import { onlyPositional, parseArguments } from '../command.ts';
 import { proxySpec } from '../specs/proxy.ts';
 
@@ -34,6 +35,10 @@ export async function runProxy(args: readonly string[]): Promise<number> {
       },
       report: (line) => void process.stderr.write(`vitrine: ${line}\n`),
     });
+  } catch (error) {
+    const { describeRefusal } = await import('@vitrine/client');
+    process.stderr.write(changedText(url, describeRefusal(error)?.details ?? []));
+    throw error;
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
@@ -44,5 +49,5 @@ function linesFor({ url, token, tokenFile, verdict }: StartedProxy): string {
     verdict === 'verified'
       ? 'The server is verified.'
       : `The server is ${verdict}: no hardware protects what you send.`;
-  return `${what} Its endpoint on this machine, until Ctrl-C:\n\n  ${url}\n  Authorization: Bearer ${token ?? `<the text in ${tokenFile}>`}\n`;
+  return `${what}\nIts endpoint on this machine, until Ctrl-C:\n\n  ${url}\n  Authorization: Bearer ${token ?? `<the text in ${tokenFile}>`}\n`;
 }

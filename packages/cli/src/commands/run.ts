@@ -37,7 +37,7 @@ const GRACE_MS = 10_000;
 
 /** A server that does not start often wants what a sandbox does not give. */
 const SANDBOX_HINT =
-  'vitrine: it ran in a sandbox: its own code and /usr read-only, /data and /tmp writable, no network but --egress HOST:PORT; --sandbox none runs it without\n';
+  'vitrine: it ran in a sandbox: its own code and /usr read-only, /data and /tmp\n  writable, no network but --egress HOST:PORT; --sandbox none runs it without\n';
 
 export async function runRun(args: readonly string[]): Promise<number> {
   const parsed = parseArguments(args, runSpec.options);
@@ -46,6 +46,7 @@ export async function runRun(args: readonly string[]): Promise<number> {
   const read = await findConfiguration(values.config);
   const settings = settingsOf(read, flagsOf(parsed));
   requireLoopback(settings.listen.host);
+  const metrics = values.metrics === undefined ? undefined : metricsPort(values.metrics);
 
   const home = userHome();
   const resolved = await resolveHere({
@@ -53,10 +54,10 @@ export async function runRun(args: readonly string[]): Promise<number> {
     lock: read !== undefined,
     ...(read === undefined ? {} : { file: read.file }),
   });
-  return serve(settings, resolved, home, values);
+  return serve(settings, resolved, home, { ...values, metrics });
 }
 
-type Values = Arguments<typeof runSpec.options>['values'];
+type Values = Omit<Arguments<typeof runSpec.options>['values'], 'metrics'> & { readonly metrics: number | undefined };
 
 async function serve(settings: Settings, resolved: Resolved, home: string, values: Values): Promise<number> {
   const { manifest } = resolved;
@@ -85,8 +86,8 @@ async function serve(settings: Settings, resolved: Resolved, home: string, value
     source: simulator.launch(digest),
     listen: settings.listen,
     gateway: createGateway,
-    ...(values.metrics === undefined ? {} : { metrics: metricsPort(values.metrics) }),
-    ...(values['log-json'] === true ? { onLog: (line: string) => process.stderr.write(`${line}\n`) } : {}),
+    ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
+    ...(values['log-json'] === true ? { onLog: (line: string) => process.stderr.write(line) } : {}),
     onServerLog: (line) => process.stderr.write(`server: ${clean(line)}\n`),
     now,
     randomBytes: (length) => randomBytes(length),

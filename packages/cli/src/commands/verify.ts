@@ -31,6 +31,7 @@ import {
   type VerifyOptions,
   verify as verifyEvidence,
 } from '@vitrine/verifier';
+import { changedText } from '../changed.ts';
 import { type Arguments, onlyPositional, parseArguments } from '../command.ts';
 import { userHome } from '../home.ts';
 import {
@@ -45,7 +46,7 @@ import {
 } from '../inputs.ts';
 import { verifySpec } from '../specs/verify.ts';
 import { terminalOf } from '../terminal.ts';
-import { transcript } from '../transcript.ts';
+import { SIMULATOR_HINT, transcript } from '../transcript.ts';
 
 /** For the handshake and the attestation of a live server. */
 const ATTEST_TIMEOUT_MS = 15_000;
@@ -93,14 +94,8 @@ export async function runVerify(args: readonly string[]): Promise<number> {
   if (values.save !== undefined && bundle !== undefined) save(values.save, bundle, fetched);
   if (values.json === true) process.stdout.write(`${JSON.stringify(result)}\n`);
   else process.stdout.write(transcript(result, subject, policyName, terminalOf(process.stdout)));
-  if (differences.length > 0) {
-    process.stderr.write(
-      `vitrine: this server is not as you pinned it:\n${differences.map((line) => `  ${line}\n`).join('')}`,
-    );
-  }
-  if (result.verdict === 'simulated' && !allowSimulated) {
-    process.stderr.write('vitrine: this is a simulator; --allow-simulator accepts your own, at a loopback address\n');
-  }
+  process.stderr.write(changedText(subject, differences));
+  if (result.verdict === 'simulated' && !allowSimulated) process.stderr.write(SIMULATOR_HINT);
   return exitCodeOf(result, { allowSimulated });
 }
 

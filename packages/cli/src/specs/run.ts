@@ -10,7 +10,7 @@ export const runSpec = {
   usage: '[npm:<package>@<version> | path:<folder> | module:<file> | oci:<layout>] [options] [-- arguments]',
   summary: 'Host an MCP server, here in the simulator',
   description:
-    'Hosts an MCP server. A range or a tag is resolved once, shown, and written to vitrine.lock. Install scripts never run.',
+    'Hosts an MCP server behind a front door that proves what runs; on Linux with bubblewrap, in a sandbox. A range or a tag is resolved once and shown, and beside a vitrine.yaml written to vitrine.lock. Install scripts never run.',
   positionals: [{ name: 'npm:… | path:…', complete: ['npm:', 'path:', 'module:', 'oci:'] }],
   examples: [
     { command: 'vitrine run npm:@modelcontextprotocol/server-everything@2026.8.31' },

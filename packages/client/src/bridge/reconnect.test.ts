@@ -95,6 +95,23 @@ function breaking(at: (body: string) => boolean, serve: Serve = serveMcp): Serve
   };
 }
 
+for (const [status, mayHaveRun] of [
+  [429, false],
+  [500, true],
+  [503, true],
+] as const) {
+  promise('P8', `HTTP ${status} to a call: it ${mayHaveRun ? 'may have been' : 'was not'} carried out`, async () => {
+    let calls = 0;
+    await using bridge = await start((_, response) => {
+      calls++;
+      response.writeHead(status, { 'content-type': 'text/plain' }).end('no');
+    });
+    bridge.send(call(1));
+    expect(await bridge.answer(1)).toMatchObject({ error: { code: NO_ANSWER_CODE, data: { mayHaveRun } } });
+    expect(calls).toBe(1);
+  });
+}
+
 describe('a connection that breaks', () => {
   promise('P8', 'between calls costs nothing but another attestation', async () => {
     await using bridge = await start(serveMcp);

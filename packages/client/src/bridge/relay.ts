@@ -141,7 +141,8 @@ export function createRelay({ url, fetch: fetchOnce, emit, onFailure, report }: 
     if (unmatched) return fail(exchange, message.error);
     if (message !== undefined) return hand(text);
     const said = response.ok ? `an answer of type ${type ?? 'unknown'}` : `HTTP ${response.status}`;
-    await fail(exchange, noAnswer(`${said}${text === '' ? '' : `: ${cleanText(text)}`}`));
+    // Whoever says "too many requests" has not begun with this one.
+    await fail(exchange, noAnswer(`${said}${text === '' ? '' : `: ${cleanText(text)}`}`, response.status !== 429));
   }
 
   /** From 2026-07-28: a listening stream that breaks, or ends without its result, is opened again. */

@@ -36,7 +36,7 @@ const MEMBERS: readonly (readonly [prefix: string, section: Section, shown: stri
   ['server.source.', 'packages', ''],
   ['server.', 'configuration', ''],
   ['runtime.', 'runtime', ''],
-  ['sandbox', 'runtime', 'sandbox'],
+  ['sandbox', 'runtime', 'sandbox demanded'],
   ['egress', 'egress', 'egress'],
   ['keys', 'keys', 'keys'],
   ['secrets', 'keys', 'secrets'],

@@ -42,7 +42,7 @@ export interface AuthKnobs {
   grantScope?: string;
 }
 
-export interface Recorded {
+interface Recorded {
   readonly method: string;
   readonly path: string;
   readonly params: URLSearchParams;
@@ -199,7 +199,7 @@ function json(response: ServerResponse, status: number, value: object): void {
 }
 
 /** What an MCP server was asked. */
-export interface ResourceRequest {
+interface ResourceRequest {
   readonly method: string;
   readonly url: string;
   readonly authorization: string | undefined;

@@ -8,7 +8,7 @@
  * @module
  */
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/server';
-import { errorMessage, isRequest, isResponse, rpcCode } from '../gateway/message.ts';
+import { errorMessage, isNotification, isRequest, isResponse, rpcCode } from '../gateway/message.ts';
 import type { ServerConsumer, ServerProcess } from '../gateway/server-contract.ts';
 import type { PinnedTools } from './pinned-tools.ts';
 import { readTools } from './tools.ts';
@@ -51,10 +51,21 @@ export function guardCatalogue(
     return { ...message, result: { ...message.result, tools: kept.map(({ entry }) => entry) } };
   }
 
-  function fromServer(message: JSONRPCMessage): JSONRPCMessage {
+  /** `undefined`: it is not passed on. */
+  function fromServer(message: JSONRPCMessage): JSONRPCMessage | undefined {
+    // A client that looks for an answer first would take it for one.
+    if (!isResponse(message) && ('result' in message || 'error' in message)) {
+      onNote('catalogue: a message that is a request and an answer at once was kept back');
+      return undefined;
+    }
     if (!isResponse(message) || message.id === undefined || !listing.delete(message.id)) return message;
     const tools = pinned();
     return tools === undefined ? message : filtered(message, tools);
+  }
+
+  /** The gateway passes no answer to a request that it has cancelled. */
+  function forget(id: unknown): void {
+    if (typeof id === 'string' || typeof id === 'number') listing.delete(id);
   }
 
   return {
@@ -65,11 +76,22 @@ export function guardCatalogue(
         if (message.method === 'tools/list') listing.add(message.id);
         if (message.method === 'tools/call' && !isCallable(message.params, tools)) return refuse(message.id);
       }
+      if (tools !== undefined && isNotification(message)) {
+        // Nobody could be told that it is refused, and no tool is called this way.
+        if (message.method === 'tools/call') return onNote('catalogue: a call without an id was kept back');
+        if (message.method === 'notifications/cancelled') forget(message.params?.['requestId']);
+      }
       process.send(message);
     },
     attach(next) {
       consumer = next;
-      process.attach({ onMessage: (message) => next.onMessage(fromServer(message)), onExit: next.onExit });
+      process.attach({
+        onMessage(message, relatedTo) {
+          const seen = fromServer(message);
+          if (seen !== undefined) next.onMessage(seen, relatedTo);
+        },
+        onExit: next.onExit,
+      });
     },
   };
 }

@@ -24,9 +24,20 @@ export function readTools(result: unknown): readonly ListedTool[] | undefined {
   for (const entry of entries as readonly unknown[]) {
     const name = isObject(entry) ? entry['name'] : undefined;
     if (!isObject(entry) || typeof name !== 'string') return undefined;
-    tools.push({ name, digest: sha256(canonicalBytes(entry)), entry });
+    const digest = digestOf(entry);
+    if (digest === undefined) return undefined;
+    tools.push({ name, digest, entry });
   }
   return tools;
+}
+
+/** `undefined` where the entry has no canonical form: numbers without bounds, half characters, endless depth. */
+function digestOf(entry: Readonly<Record<string, unknown>>): string | undefined {
+  try {
+    return sha256(canonicalBytes(entry));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Digest of a whole catalogue, lower-case hexadecimal. */

@@ -4,7 +4,7 @@ import { createServer as createHttpServer, type IncomingMessage, request } from 
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, vi } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { addressRefusal } from './addresses.ts';
 import { type EgressOptions, type EgressProxy, openEgressProxy } from './egress-proxy.ts';
@@ -27,6 +27,7 @@ async function open(options: Partial<EgressOptions>): Promise<Opened> {
   const proxy = await openEgressProxy({
     socket,
     rules: [],
+    tellsDestinations: true,
     resolve: async () => ['127.0.0.1'],
     // The destinations of these tests are on this machine.
     refusal: (address) => (address === '127.0.0.1' ? undefined : addressRefusal(address)),
@@ -200,4 +201,116 @@ promise('P1', 'refusals of endless destinations cost no endless memory', async (
   }
   expect(proxy.counts().size).toBeLessThanOrEqual(257);
   expect(proxy.counts().get('other')?.refused).toBeGreaterThan(0);
+});
+
+/** A server that answers every connection with `bytes`. */
+async function answering(bytes: string): Promise<{ readonly port: number; readonly open: Set<Socket> }> {
+  const open = new Set<Socket>();
+  const server = createServer((client: Socket) => {
+    open.add(client);
+    client
+      .on('error', () => undefined)
+      .once('close', () => open.delete(client))
+      .resume();
+    if (bytes !== '') client.once('data', () => client.write(bytes));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  ends.push(() => server.close());
+  return { port: (server.address() as AddressInfo).port, open };
+}
+
+for (const [what, bytes] of [
+  ['a status that is none', 'HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n'],
+  ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'],
+  ['no HTTP', 'what?\r\n\r\n'],
+  ['contradicting lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+] as const) {
+  promise('P1', `an upstream that answers with ${what} is an error for the server, and ends nothing else`, async () => {
+    const { port } = await answering(bytes);
+    const { socket } = await open({ rules: [{ host: 'api.example.com', port }] });
+    const host = `api.example.com:${port}`;
+    const client = connect(socket);
+    ends.push(() => client.destroy());
+    client.on('error', () => undefined).resume();
+    const closed = once(client, 'close');
+    client.write(`GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    await closed;
+    expect((await say(socket, tunnel(host))).status).toBe('HTTP/1.1 200 Connection Established');
+  });
+}
+
+promise('P1', 'a client that leaves while it is being connected leaves no connection behind', async () => {
+  const { port, open: upstreams } = await answering('');
+  const asked = Promise.withResolvers<void>();
+  const found = Promise.withResolvers<readonly string[]>();
+  const { proxy, socket } = await open({
+    rules: [{ host: 'api.example.com', port }],
+    resolve: () => {
+      asked.resolve();
+      return found.promise;
+    },
+  });
+  const host = `api.example.com:${port}`;
+  const client = connect(socket);
+  client.on('error', () => undefined).write(`GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await asked.promise;
+  client.destroy();
+  await once(client, 'close');
+  found.resolve(['127.0.0.1']);
+  await vi.waitFor(() => expect(proxy.counts().get(host)).toMatchObject({ connections: 1 }));
+  await vi.waitFor(() => expect(upstreams.size).toBe(0));
+});
+
+promise('P1', 'no more is resolved and connected at once than there may be connections', async () => {
+  const { port } = await echo();
+  let asked = 0;
+  const { socket, refusals } = await open({
+    rules: [{ host: 'api.example.com', port }],
+    resolve: () => {
+      asked += 1;
+      return new Promise(() => undefined);
+    },
+    limits: { connections: 4 },
+  });
+  for (let at = 0; at < 12; at += 1) {
+    const client = connect(socket);
+    const host = `api.example.com:${port}`;
+    client.on('error', () => undefined).write(`GET http://${host}/ HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await vi.waitFor(() => expect(asked + refusals.length).toBe(at + 1));
+    client.destroy();
+    await once(client, 'close');
+  }
+  expect(asked).toBe(4);
+  expect(refusals[0]).toContain('too many connections');
+});
+
+promise('P1', 'what is not in the manifest is not named in a refusal, unless that was wanted', async () => {
+  const { socket, refusals } = await open({ tellsDestinations: false });
+  await say(socket, tunnel('what-users-said.example.com:443'));
+  await say(socket, tunnel('10.0.0.1:443'));
+  expect(refusals.join()).not.toContain('what-users-said');
+  expect(refusals).toHaveLength(2);
+});
+
+promise('P1', 'a name that is never answered is given up in time', async () => {
+  const { socket, refusals } = await open({
+    rules: [{ host: 'api.example.com', port: 443 }],
+    resolve: () => new Promise(() => undefined),
+    limits: { connectMs: 1 },
+  });
+  expect((await say(socket, tunnel('api.example.com:443'))).status).toBe('HTTP/1.1 403 Forbidden');
+  expect(refusals[0]).toContain('no address');
+});
+
+promise('P1', 'a request that cannot be made leaves no connection behind', async () => {
+  const { port, open: upstreams } = await answering('');
+  const { proxy, socket } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const host = `api.example.com:${port}`;
+  const client = connect(socket);
+  ends.push(() => client.destroy());
+  client.on('error', () => undefined).resume();
+  client.write(Buffer.from(`GET http://${host}/\u00ff HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 'latin1'));
+  await once(client, 'close');
+  await vi.waitFor(() => expect(upstreams.size).toBe(0));
+  expect(proxy.counts().get(host)?.connections ?? 0).toBeLessThanOrEqual(1);
 });

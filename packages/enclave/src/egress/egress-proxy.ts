@@ -4,7 +4,8 @@
  *
  * Names are resolved here. Every address that a name has is judged, and the connection goes to one that
  * was judged: a second answer of the name server changes nothing. Nothing is decrypted, and of refusals
- * only the destination is logged.
+ * only the destination is logged: by name where the manifest names it, since other names are the server's
+ * own words.
  *
  * Specification: RFC 9110, sections 7.1 and 9.3.6; RFC 9112, section 3.2.
  *
@@ -25,6 +26,8 @@ export interface EgressOptions {
   readonly resolve: (host: string) => Promise<readonly string[]>;
   /** Why an address must not be connected to; {@link addressRefusal} unless a test says otherwise. */
   readonly refusal?: (address: string) => string | undefined;
+  /** Whether `onRefusal` hears names that no rule names. */
+  readonly tellsDestinations: boolean;
   /** One line for each refusal: destination and reason, never content. */
   readonly onRefusal: (line: string) => void;
   readonly limits?: Partial<EgressLimits>;
@@ -90,10 +93,22 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
 
   function refuse(destination: Destination | undefined, why: string): Refused {
     countOf(destination).refused += 1;
-    const shown =
-      destination === undefined ? 'a destination that is no host name' : `${destination.host}:${destination.port}`;
-    options.onRefusal(`egress to ${shown} refused: ${why}`);
+    options.onRefusal(`egress to ${shown(destination)} refused: ${why}${hint(destination)}`);
     return { refused: why };
+  }
+
+  const isTold = (destination: Destination): boolean =>
+    options.tellsDestinations || isAllowed(options.rules, destination);
+
+  function shown(destination: Destination | undefined): string {
+    if (destination === undefined) return 'a destination that is no host name';
+    return isTold(destination) ? `${destination.host}:${destination.port}` : 'a destination';
+  }
+
+  function hint(destination: Destination | undefined): string {
+    return destination === undefined || isTold(destination)
+      ? ''
+      : ' (its name is shown with logs: { child: operator })';
   }
 
   /** An address to connect to, judged. */
@@ -102,7 +117,7 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
     if (!isAllowed(options.rules, destination)) return refuse(destination, 'the manifest does not allow it');
     let addresses: readonly string[];
     try {
-      addresses = await options.resolve(destination.host);
+      addresses = await inTime(options.resolve(destination.host), limits.connectMs);
     } catch {
       return refuse(destination, 'the name has no address');
     }
@@ -114,10 +129,30 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
     return address === undefined ? refuse(destination, 'the name has no address') : { address };
   }
 
+  /** Being resolved, being connected, or connected. */
+  let places = 0;
+
+  /** A connection, which its caller must end. */
   async function open(destination: Destination | undefined): Promise<Refused | Socket> {
-    const judged = await judge(destination);
-    if ('refused' in judged || destination === undefined) return judged as Refused;
-    const upstream = connect({ host: judged.address, port: destination.port });
+    // Clients that left do not count any more, but what was begun for them does.
+    if (places >= limits.connections) return refuse(destination, 'there are too many connections');
+    places += 1;
+    let upstream: Socket | undefined;
+    try {
+      const judged = await judge(destination);
+      if ('refused' in judged || destination === undefined) return judged as Refused;
+      upstream = connect({ host: judged.address, port: destination.port });
+      return await connected(upstream, destination);
+    } finally {
+      if (upstream === undefined || upstream.closed) places -= 1;
+      else
+        upstream.once('close', () => {
+          places -= 1;
+        });
+    }
+  }
+
+  async function connected(upstream: Socket, destination: Destination): Promise<Refused | Socket> {
     keep(upstream);
     upstream.setTimeout(limits.connectMs, () => upstream.destroy(new Error('no connection in time')));
     try {
@@ -170,21 +205,34 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
       response.end(`${'refused' in upstream ? upstream.refused : 'not a URL'}\n`);
       return;
     }
+    // Whatever becomes of the request, and also where it is over already.
+    if (response.destroyed) {
+      upstream.destroy();
+      return;
+    }
+    response.once('close', () => upstream.destroy());
     const outgoing = httpRequest({
       createConnection: () => upstream,
       method: request.method ?? 'GET',
       path: target.path,
       headers: { ...endToEnd(request.rawHeaders), host: target.host, connection: 'close' },
     });
-    outgoing.on('response', (answer) => {
-      response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders));
-      answer.pipe(response);
-    });
-    outgoing.on('error', () => {
+    const fail = (): void => {
+      outgoing.destroy();
       if (response.headersSent) response.destroy();
       else response.writeHead(502, { Connection: 'close' }).end();
+    };
+    outgoing.on('response', (answer) => {
+      const { statusCode: status = 0 } = answer;
+      // Node reads numbers that it does not write.
+      if (status < 200 || status > 599) return fail();
+      response.writeHead(status, endToEnd(answer.rawHeaders));
+      // The answer may break off in the middle, which must not look like its end.
+      answer.on('error', () => response.destroy()).pipe(response);
     });
-    response.once('close', () => outgoing.destroy());
+    // Only a tunnel can become another protocol.
+    outgoing.on('upgrade', fail);
+    outgoing.on('error', fail);
     request.pipe(outgoing);
   }
 
@@ -215,6 +263,16 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
       return closed;
     },
   };
+}
+
+async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('not in time')), ms);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 interface Refused {

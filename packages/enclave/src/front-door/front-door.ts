@@ -58,6 +58,9 @@ export interface FrontDoorLimits {
   readonly requests: RateLimits;
 }
 
+/** Where the manifest says nothing. */
+export const DEFAULT_REQUESTS: RateLimits = { perMinute: 600_000, concurrent: 512, remembered: 4096 };
+
 const DEFAULT_LIMITS: FrontDoorLimits = {
   connections: 1024,
   connectionsPerAddress: 128,
@@ -66,7 +69,7 @@ const DEFAULT_LIMITS: FrontDoorLimits = {
   requestMs: 30_000,
   keepAliveMs: 15 * 60_000,
   attest: DEFAULT_ADMISSION,
-  requests: { perMinute: 600_000, concurrent: 512, remembered: 4096 },
+  requests: DEFAULT_REQUESTS,
 };
 
 export interface FrontDoor {

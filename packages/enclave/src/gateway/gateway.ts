@@ -14,7 +14,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
-import { classifyInboundRequest, type InboundHttpRequest, isJsonContentType } from '@modelcontextprotocol/server';
+import { isJsonContentType } from '@modelcontextprotocol/server';
 import { challenge } from '../guard/bearer-header.ts';
 import { ANYBODY, type AuthRefusal, type Principal } from '../guard/principal.ts';
 import { metadataUrl } from '../guard/resource-metadata.ts';
@@ -22,6 +22,8 @@ import type { Housing } from '../housing/housing.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type EraWord, type MethodClass, methodClassOf } from '../telemetry/words.ts';
 import type { AskingCall } from './asking-call.ts';
+import { createClassifier } from './classify.ts';
+import type { Answer, EndpointRequest } from './endpoint.ts';
 import { GatewayBusyError } from './failure.ts';
 import { errorAnswer, failureAnswer } from './http-answer.ts';
 import { bridge } from './http-bridge.ts';
@@ -33,6 +35,7 @@ import { idOf, isObject, rpcCode } from './message.ts';
 import { modernRevision } from './meta-keys.ts';
 import { createModernCalls } from './modern-calls.ts';
 import { createModernEndpoint } from './modern-endpoint.ts';
+import { nestsTooDeep } from './nesting.ts';
 import { createOutbox } from './outbox.ts';
 import { createStateSeal } from './request-state.ts';
 import { createWaitingCalls } from './waiting-calls.ts';
@@ -95,6 +98,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const modern = createModernEndpoint(createModernCalls(launcher, pool, waiting), limits, noteFailure);
   const outbox = createOutbox(limits);
   const work = createWork();
+  const classify = createClassifier();
   let closing: Promise<void> | undefined;
   options.telemetry?.read('vitrine_requests_running', () => work.size());
 
@@ -117,11 +121,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     return options.shared === true ? ANYBODY.id : principal.id;
   }
 
-  async function post(request: Request, text: string, principal: Principal, seen: Seen): Promise<Response> {
+  async function post(request: EndpointRequest, text: string, principal: Principal, seen: Seen): Promise<Answer> {
     if (!isJsonContentType(request.headers.get('content-type'))) {
       return errorAnswer(415, { code: rpcCode.invalidRequest, message: 'Content-Type must be application/json' });
     }
     let body: unknown;
+    if (nestsTooDeep(text)) {
+      return errorAnswer(400, { code: rpcCode.invalidRequest, message: 'The request body nests too deep' });
+    }
     try {
       body = JSON.parse(text);
     } catch {
@@ -137,17 +144,17 @@ export function createGateway(options: GatewayOptions): Gateway {
       return errorAnswer(403, error, idOf(body), { 'WWW-Authenticate': how });
     }
     const house = housedAs(principal);
-    const route = classifyInboundRequest(inbound(request.headers, body));
+    const route = classify(request.headers, body);
     if (route.kind === 'legacy') seen.era = '2025-11-25';
     if (route.kind === 'modern') seen.era = modernRevision;
-    if (route.kind === 'legacy') return sessions.handle(request, body, house);
+    if (route.kind === 'legacy') return sessions.handle(request, body, { principal: principal.id, house });
     if (route.kind === 'modern') return modern.handle(route, request, { principal: principal.id, house });
     const error = { code: route.code, message: route.message };
     const withData = route.data === undefined ? error : { ...error, data: route.data };
     return errorAnswer(route.httpStatus, withData, idOf(body));
   }
 
-  async function answer(request: Request, text: string, principal: Principal, seen: Seen): Promise<Response> {
+  async function answer(request: EndpointRequest, text: string, principal: Principal, seen: Seen): Promise<Answer> {
     if (!METHODS.includes(request.method)) {
       const error = { code: rpcCode.invalidRequest, message: `Method not allowed: ${request.method}` };
       return errorAnswer(405, error, null, { Allow: METHODS.join(', ') });
@@ -156,7 +163,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       return request.method === 'POST'
         ? await post(request, text, principal, seen)
-        : await sessions.handle(request, undefined, housedAs(principal));
+        : await sessions.handle(request, undefined, { principal: principal.id, house: housedAs(principal) });
     } catch (failure) {
       noteFailure(failure);
       return failureAnswer(failure, null);
@@ -213,17 +220,4 @@ function toolsIn(body: unknown): readonly string[] {
     const { name } = message['params'];
     return typeof name === 'string' ? [name] : [];
   });
-}
-
-function inbound(headers: Headers, body: unknown): InboundHttpRequest {
-  const version = headers.get('mcp-protocol-version');
-  const method = headers.get('mcp-method');
-  const name = headers.get('mcp-name');
-  return {
-    httpMethod: 'POST',
-    body,
-    ...(version === null ? {} : { protocolVersionHeader: version }),
-    ...(method === null ? {} : { mcpMethodHeader: method }),
-    ...(name === null ? {} : { mcpNameHeader: name }),
-  };
 }

@@ -1,16 +1,13 @@
 /**
- * Between Node's HTTP objects and the web-standard requests and responses of the SDK's transports.
+ * Between Node's HTTP objects and the requests and answers of the gateway.
  *
- * A client that goes away is noticed at once, in both directions: the request's signal aborts and the
- * response body is cancelled, so that its stream does not stay open until the next write.
- *
- * Bodies are read here and handed over as text: a web-standard stream for each request costs more than
- * all else that is done here.
+ * A client that goes away is noticed at once, in both directions: the request's departure is told and the
+ * stream of its answer cancelled, so that it does not stay open until the next write.
  *
  * @module
  */
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Answer, type AnswerStream, createDeparture, type Departure, type EndpointRequest } from './endpoint.ts';
 import { errorAnswer } from './http-answer.ts';
 import { rpcCode } from './message.ts';
 import type { Outbox } from './outbox.ts';
@@ -22,7 +19,7 @@ export interface BridgeOptions {
 }
 
 /** Gets a request without its body, and the body as text; empty for GET and DELETE. */
-export type Handler = (request: Request, body: string) => Promise<Response>;
+export type Handler = (request: EndpointRequest, body: string) => Promise<Answer>;
 
 /** Headers wait this long for the first words, so that both leave in one packet. */
 const TOGETHER_MS = 20;
@@ -34,37 +31,37 @@ export async function bridge(
   { requestBytes, outbox }: BridgeOptions,
   handler: Handler,
 ): Promise<void> {
-  const gone = new AbortController();
-  const onClose = (): void => {
-    if (!outgoing.writableFinished) gone.abort();
-  };
-  outgoing.once('close', onClose);
-  if (outgoing.destroyed) onClose();
-  try {
-    const response = await answer(incoming, requestBytes, gone.signal, handler);
-    if (!gone.signal.aborted) await write(response, outgoing, gone.signal, outbox);
-    else await response.body?.cancel();
-  } finally {
-    outgoing.off('close', onClose);
+  const { departure, leave } = createDeparture();
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) leave();
+    resolve();
+  });
+  if (outgoing.destroyed) {
+    leave();
+    resolve();
   }
+  const { body, ...head } = await answer(incoming, requestBytes, departure, handler);
+  if (departure.hasLeft()) {
+    if (typeof body === 'object') body.cancel();
+    return;
+  }
+  if (typeof body === 'object') pipe(head, body, outgoing, departure, outbox);
+  else {
+    outgoing.writeHead(head.status, whole(head, body ?? ''));
+    outbox.end(outgoing, body ?? '');
+  }
+  await closed;
 }
 
 async function answer(
   incoming: IncomingMessage,
   requestBytes: number,
-  signal: AbortSignal,
+  departure: Departure,
   handler: Handler,
-): Promise<Response> {
-  let request: Request;
+): Promise<Answer> {
   let body: string | undefined;
   try {
-    const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)] as [string, string]);
-    // Origin form, as the front door demands; whose name stands before it is of no use to anybody here.
-    request = new Request(`http://localhost${incoming.url ?? '/'}`, {
-      method: incoming.method ?? 'GET',
-      headers,
-      signal,
-    });
     body = await readBody(incoming, requestBytes);
   } catch {
     return errorAnswer(400, { code: rpcCode.parseError, message: 'The request could not be read' });
@@ -74,7 +71,12 @@ async function answer(
     // What is left of the body is not read, so the connection cannot be used again.
     return errorAnswer(413, error, null, { Connection: 'close' });
   }
-  return handler(request, body);
+  const { headers, method = 'GET' } = incoming;
+  const get = (name: string): string | null => {
+    const value = headers[name];
+    return value === undefined ? null : String(value);
+  };
+  return handler({ method, headers: { get }, departure }, body);
 }
 
 /** The body, or `undefined` when it is too long. Rejects when it ends early. */
@@ -93,41 +95,54 @@ function readBody(incoming: IncomingMessage, most: number): Promise<string | und
       resolve(undefined);
     }
   });
-  incoming.once('end', () => resolve(Buffer.concat(chunks, length).toString('utf8')));
+  incoming.once('end', () => {
+    const [first] = chunks;
+    const bytes = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length);
+    resolve(bytes.toString('utf8'));
+  });
   incoming.once('error', reject);
-  incoming.once('close', () => reject(new Error('the request ended early')));
+  incoming.once('close', () => {
+    if (!incoming.readableEnded) reject(new Error('the request ended early'));
+  });
   return promise;
 }
 
-async function write(response: Response, outgoing: ServerResponse, gone: AbortSignal, outbox: Outbox): Promise<void> {
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-  if (response.body === null) {
-    outgoing.end();
-    return;
-  }
-  // Streams send their headers before there is anything to say, unless that comes soon.
-  const patience = setTimeout(() => outgoing.flushHeaders(), TOGETHER_MS);
-  const reader = response.body.getReader();
-  const cancel = (): void => {
-    reader.cancel().catch(() => undefined);
-  };
-  gone.addEventListener('abort', cancel, { once: true });
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      clearTimeout(patience);
-      // The end of a stream usually follows its last words at once; both then leave in one packet.
-      const { socket } = outgoing;
-      socket?.cork();
-      setImmediate(() => socket?.uncork());
-      outbox.write(outgoing, part.value);
-    }
-    outgoing.end();
-    if (!outgoing.writableFinished) await once(outgoing, 'finish', { signal: gone });
-  } catch {
-    // Either the client is gone, or the stream broke; then a cut-off answer must not look like a complete one.
-    outgoing.destroy();
-  } finally {
+type Head = Omit<Answer, 'body'>;
+
+/** The headers of an answer that is known whole. A status without content has no length. */
+function whole({ status, headers }: Head, body: string): Record<string, string> {
+  return status === 204 ? { ...headers } : { ...headers, 'Content-Length': `${Buffer.byteLength(body)}` };
+}
+
+function pipe(head: Head, stream: AnswerStream, outgoing: ServerResponse, departure: Departure, outbox: Outbox): void {
+  // Streams begin before there is anything to say, unless that comes soon.
+  const patience = setTimeout(() => {
+    begin({ ...head.headers });
+    outgoing.flushHeaders();
+  }, TOGETHER_MS);
+  let hasBegun = false;
+
+  function begin(headers: Record<string, string>): void {
     clearTimeout(patience);
-    gone.removeEventListener('abort', cancel);
+    if (hasBegun) return;
+    hasBegun = true;
+    outgoing.writeHead(head.status, headers);
   }
+
+  departure.onLeave(() => {
+    clearTimeout(patience);
+    stream.cancel();
+  });
+  stream.pipe({
+    write(text) {
+      if (outgoing.destroyed) return;
+      begin({ ...head.headers });
+      outbox.write(outgoing, text);
+    },
+    end(text) {
+      if (outgoing.destroyed) return;
+      begin(whole(head, text));
+      outbox.end(outgoing, text);
+    },
+  });
 }

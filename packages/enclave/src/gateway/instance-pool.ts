@@ -13,6 +13,7 @@
  */
 import type { ClientCapabilities, JSONRPCNotification } from '@modelcontextprotocol/server';
 import { canonicalBytes } from '@vitrine/documents';
+import type { Departure } from './endpoint.ts';
 import { GatewayBusyError } from './failure.ts';
 import type { Launcher, Started } from './launcher.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -21,12 +22,11 @@ import { capabilitiesForLegacy, mayAsk } from './modern-translation.ts';
 import { createTranslatedInstance } from './translated-instance.ts';
 
 /** Who asks for a process, and for what. */
-export interface Demand {
+interface Demand {
   readonly principal: string;
   readonly capabilities: ClientCapabilities;
   readonly method: string;
-  /** Aborted when the client has left. */
-  readonly signal: AbortSignal;
+  readonly departure: Departure;
 }
 
 /** A process for one request. */
@@ -161,22 +161,21 @@ export function createInstancePool(
     }
   }
 
-  async function turn(wanted: Wanted, signal: AbortSignal): Promise<Place> {
+  async function turn(wanted: Wanted, departure: Departure): Promise<Place> {
     if (queue.size >= limits.queuedCalls) {
       throw new GatewayBusyError(`${limits.queuedCalls} calls already wait for a server process; try again later`);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Place>();
     const waiter: Waiter = { wanted, resolve };
-    const onAbort = (): void => {
+    const onLeave = (): void => {
       if (queue.delete(waiter)) reject(new GatewayBusyError('the client left before its turn'));
     };
     queue.add(waiter);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    const forget = departure.onLeave(onLeave);
     try {
       return await promise;
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      forget();
     }
   }
 
@@ -200,15 +199,15 @@ export function createInstancePool(
   }
 
   return {
-    async take({ principal, capabilities: declared, method, signal }) {
+    async take({ principal, capabilities: declared, method, departure }) {
       const era = await launcher.era;
       const capabilities = era === 'legacy' ? capabilitiesForLegacy(declared) : declared;
-      const key = new TextDecoder().decode(canonicalBytes([principal, capabilities]));
+      const key = Buffer.from(canonicalBytes([principal, capabilities])).toString();
       const wanted: Wanted = { key, principal, capabilities };
       if (era === 'legacy' && mayAsk(method, capabilities)) {
         // Whatever becomes free is offered to the queue first, so nobody is overtaken here.
         const place = claim(wanted);
-        if (place === undefined) return handOut(await turn(wanted, signal), true);
+        if (place === undefined) return handOut(await turn(wanted, departure), true);
         place.inHand += 1;
         return handOut(place, true);
       }

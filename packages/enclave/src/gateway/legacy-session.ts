@@ -1,6 +1,5 @@
 /**
- * One session of the 2025-11-25 era: a Streamable HTTP transport of the SDK joined to a server process
- * of its own. Messages pass unchanged in both directions, so whatever the two ends agree on works,
+ * One session of the 2025-11-25 era: its HTTP side joined to a server process of its own. Messages pass unchanged in both directions, so whatever the two ends agree on works,
  * including requests from server to client.
  *
  * Stdio is one stream and HTTP is many, so for what the server sends the stream has to be chosen:
@@ -12,25 +11,19 @@
  *
  * @module
  */
-import { randomUUID } from 'node:crypto';
-import {
-  type JSONRPCMessage,
-  type JSONRPCRequest,
-  type ProgressToken,
-  type RequestId,
-  WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, JSONRPCRequest, ProgressToken, RequestId } from '@modelcontextprotocol/server';
+import type { Answer, Departure, EndpointRequest } from './endpoint.ts';
+import { createLegacyTransport } from './legacy-transport.ts';
 import type { GatewayLimits } from './limits.ts';
 import { errorMessage, isRequest, isResponse, rpcCode } from './message.ts';
 import { metaOf } from './meta-keys.ts';
 import { endedError } from './peer.ts';
 import type { ServerProcess } from './server-contract.ts';
-import { createStandingStream } from './standing-stream.ts';
 
 export interface LegacySession {
   /** Set once `initialize` has been accepted. */
   id(): string | undefined;
-  handle(request: Request, body: unknown): Promise<Response>;
+  handle(request: EndpointRequest, body: unknown): Answer;
   /** Requests that the server has not answered. */
   running(): number;
   /** Whether a client waits for an answer or listens. */
@@ -41,7 +34,7 @@ export interface LegacySession {
 }
 
 interface Pending {
-  readonly signal: AbortSignal | undefined;
+  readonly departure: Departure;
   readonly token: ProgressToken | undefined;
 }
 
@@ -51,20 +44,14 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
   let isOver = false;
   let initializing: { readonly id: RequestId; readonly timer: NodeJS.Timeout } | undefined;
 
-  const transport = new WebStandardStreamableHTTPServerTransport({
-    sessionIdGenerator: randomUUID,
-    keepAliveMs: limits.keepAliveMs,
+  const transport = createLegacyTransport(limits.keepAliveMs, {
+    onMessage: fromClient,
+    onClose: () => end('the session was closed'),
   });
-  const standing = createStandingStream(transport);
-
-  function send(message: JSONRPCMessage, relatedRequestId?: RequestId): void {
-    // The only failure is an answer to a request that nobody waits for any more.
-    transport.send(message, relatedRequestId === undefined ? {} : { relatedRequestId }).catch(() => undefined);
-  }
 
   function newestReadRequest(): RequestId | undefined {
     let newest: RequestId | undefined;
-    for (const [id, one] of pending) if (one.signal?.aborted !== true) newest = id;
+    for (const [id, one] of pending) if (!one.departure.hasLeft()) newest = id;
     return newest;
   }
 
@@ -76,7 +63,7 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
   function fromServer(message: JSONRPCMessage, relatedTo?: RequestId): void {
     if (isResponse(message)) {
       if (message.id === undefined || !pending.delete(message.id)) return;
-      send(message);
+      transport.send(message);
       if (message.id === initializing?.id) {
         clearTimeout(initializing.timer);
         initializing = undefined;
@@ -86,22 +73,18 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
     }
     if (message.method === 'notifications/progress') {
       const owner = ownerOf(message.params?.['progressToken']);
-      if (owner !== undefined) send(message, owner);
+      if (owner !== undefined) transport.send(message, owner);
       return;
     }
     const isChange = message.method.endsWith('/list_changed') || message.method === 'notifications/resources/updated';
     const related = isChange ? undefined : (relatedTo ?? newestReadRequest());
-    if (related === undefined) standing.send(message);
-    else send(message, related);
+    transport.send(message, related);
   }
 
   /** A cancelled request gets no answer, so its stream would stay open for ever. */
   function forget(id: unknown): void {
     if (typeof id !== 'string' && typeof id !== 'number') return;
-    const signal = pending.get(id)?.signal;
-    if (!pending.delete(id)) return;
-    const isShared = [...pending.values()].some((one) => one.signal !== undefined && one.signal === signal);
-    if (!isShared) transport.closeSSEStream(id);
+    if (pending.delete(id)) transport.release(id);
   }
 
   function watchInitialize(request: JSONRPCRequest): void {
@@ -116,36 +99,38 @@ export function createLegacySession(process: ServerProcess, limits: GatewayLimit
     if (isOver) return;
     isOver = true;
     clearTimeout(initializing?.timer);
-    for (const id of pending.keys()) send(errorMessage(id, { code: rpcCode.internalError, message: reason }));
+    for (const id of pending.keys()) transport.send(errorMessage(id, { code: rpcCode.internalError, message: reason }));
     pending.clear();
-    void transport.close();
+    transport.close();
     void process.stop();
     resolveEnded();
   }
 
-  transport.onmessage = (message, extra) => {
+  function fromClient(message: JSONRPCMessage, departure: Departure): void {
     if (isRequest(message)) {
+      if (pending.size >= limits.runningRequests) {
+        const busy = `The hosted server already works on ${limits.runningRequests} requests; try again later`;
+        transport.send(errorMessage(message.id, { code: rpcCode.internalError, message: busy }));
+        return;
+      }
       const token = metaOf(message.params)['progressToken'];
       pending.set(message.id, {
-        signal: extra?.request?.signal,
+        departure,
         token: typeof token === 'string' || typeof token === 'number' ? token : undefined,
       });
       if (message.method === 'initialize') watchInitialize(message);
     }
     process.send(message);
     if ('method' in message && message.method === 'notifications/cancelled') forget(message.params?.['requestId']);
-  };
-  transport.onclose = () => end('the session was closed');
+  }
+
   process.attach({ onMessage: fromServer, onExit: (exit) => end(endedError(exit).message) });
 
   return {
-    id: () => transport.sessionId,
-    async handle(request, body) {
-      if (request.method !== 'GET') return transport.handleRequest(request, { parsedBody: body });
-      return standing.open(request);
-    },
+    id: transport.id,
+    handle: transport.handle,
     running: () => pending.size,
-    isBusy: () => standing.isOpen() || newestReadRequest() !== undefined,
+    isBusy: () => transport.isListening() || newestReadRequest() !== undefined,
     end,
     ended,
   };

@@ -5,6 +5,8 @@
  * @module
  */
 import { isInitializeRequest } from '@modelcontextprotocol/server';
+import { ANYBODY } from '../guard/principal.ts';
+import type { Answer, EndpointRequest } from './endpoint.ts';
 import { GatewayBusyError } from './failure.ts';
 import { errorAnswer, failureAnswer } from './http-answer.ts';
 import type { Launcher } from './launcher.ts';
@@ -13,9 +15,15 @@ import { createLegacySession, type LegacySession } from './legacy-session.ts';
 import type { GatewayLimits } from './limits.ts';
 import { idOf, isObject, rpcCode } from './message.ts';
 
+/** Whose session it is, and whose house its server lives in; they differ where one server is shared by all. */
+interface Caller {
+  readonly principal: string;
+  readonly house: string;
+}
+
 export interface LegacySessions {
   /** @param body - The parsed JSON body; `undefined` for GET and DELETE. */
-  handle(request: Request, body: unknown, principal: string): Promise<Response>;
+  handle(request: EndpointRequest, body: unknown, caller: Caller): Promise<Answer>;
   running(): number;
   sweep(now: number): void;
   endAll(reason: string): void;
@@ -40,14 +48,26 @@ export function createLegacySessions(
     return undefined;
   }
 
-  async function start(principal: string): Promise<LegacySession> {
+  /** One principal must leave places to others; its longest unused session goes before it is refused. */
+  function makeRoom(principal: string): void {
+    const own = [...sessions].filter(([, entry]) => entry.principal === principal);
+    if (principal === ANYBODY.id || own.length < Math.ceil(limits.sessions / 2)) return;
+    const [oldest] = own.filter(([session]) => session.running() === 0).sort(([, a], [, b]) => a.lastUsed - b.lastUsed);
+    if (oldest === undefined) throw new GatewayBusyError(`all ${own.length} sessions of this caller are in use`);
+    const [session] = oldest;
+    session.end('the same caller opened too many sessions');
+    sessions.delete(session);
+  }
+
+  async function start({ principal, house }: Caller): Promise<LegacySession> {
+    makeRoom(principal);
     // Those still waiting for a process count too, or a burst would exceed the limit.
     if (sessions.size + opening >= limits.sessions) {
       throw new GatewayBusyError(`all ${limits.sessions} sessions are taken; try again later`);
     }
     opening += 1;
     try {
-      const process = await launcher.pristine(principal);
+      const process = await launcher.pristine(house);
       const isTranslated = (await launcher.era) === 'modern';
       const session = createLegacySession(isTranslated ? withLegacyFace(process, limits) : process, limits);
       sessions.set(session, { lastUsed: now(), principal });
@@ -58,25 +78,25 @@ export function createLegacySessions(
     }
   }
 
-  async function open(request: Request, body: unknown, principal: string): Promise<Response> {
+  async function open(request: EndpointRequest, body: unknown, caller: Caller): Promise<Answer> {
     let session: LegacySession;
     try {
-      session = await start(principal);
+      session = await start(caller);
     } catch (failure) {
       onFailure(failure);
       return failureAnswer(failure, idOf(body));
     }
-    const response = await session.handle(request, body);
+    const answer = await session.handle(request, body);
     // Refused by the transport, for example for its Accept header: there is no session to keep a process for.
     if (session.id() === undefined) session.end('the session was not opened');
-    return response;
+    return answer;
   }
 
   return {
-    async handle(request, body, principal) {
+    async handle(request, body, caller) {
       const id = request.headers.get('mcp-session-id');
       if (id !== null) {
-        const session = find(id, principal);
+        const session = find(id, caller.principal);
         if (session === undefined) {
           const error = { code: -32001, message: 'Session not found: initialize again' };
           return errorAnswer(404, error, idOf(body));
@@ -85,7 +105,7 @@ export function createLegacySessions(
         if (entry !== undefined) entry.lastUsed = now();
         return session.handle(request, body);
       }
-      if (isInitializeRequest(body)) return open(request, body, principal);
+      if (isInitializeRequest(body)) return open(request, body, caller);
       const isMalformed = isObject(body) && body['method'] === 'initialize';
       const error = isMalformed
         ? { code: rpcCode.invalidParams, message: 'initialize needs protocolVersion, capabilities and clientInfo' }

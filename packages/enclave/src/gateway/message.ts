@@ -14,6 +14,7 @@ import type {
   JSONRPCResultResponse,
   RequestId,
 } from '@modelcontextprotocol/server';
+import { nestsTooDeep } from './nesting.ts';
 
 /** `error` member of a JSON-RPC error response. */
 export type RpcError = JSONRPCErrorResponse['error'];
@@ -38,9 +39,28 @@ function isId(value: unknown): value is RequestId {
   return typeof value === 'string' || typeof value === 'number';
 }
 
+const REQUEST_MEMBERS: readonly string[] = ['jsonrpc', 'id', 'method', 'params'];
+
+/** Whether `value` is a request beyond doubt: with nothing but what one has, all of it well-formed. */
+export function isPlainRequest(value: unknown): value is JSONRPCRequest {
+  if (!isObject(value) || value['jsonrpc'] !== '2.0' || typeof value['method'] !== 'string') return false;
+  const { id, params } = value;
+  if (typeof id !== 'string' && !Number.isSafeInteger(id)) return false;
+  for (const name of Object.keys(value)) if (!REQUEST_MEMBERS.includes(name)) return false;
+  if (params === undefined) return true;
+  if (!isObject(params)) return false;
+  const meta = params['_meta'];
+  if (meta === undefined) return true;
+  if (!isObject(meta)) return false;
+  const token = meta['progressToken'];
+  return token === undefined || typeof token === 'string' || Number.isSafeInteger(token);
+}
+
 function isMessage(value: unknown): value is JSONRPCMessage {
   if (!isObject(value) || value['jsonrpc'] !== '2.0') return false;
   if (typeof value['method'] === 'string') {
+    // Request and answer at once: two programs could disagree about which.
+    if ('result' in value || 'error' in value) return false;
     return (
       (value['id'] === undefined || isId(value['id'])) && (value['params'] === undefined || isObject(value['params']))
     );
@@ -50,8 +70,12 @@ function isMessage(value: unknown): value is JSONRPCMessage {
   return isObject(error) && typeof error['code'] === 'number' && typeof error['message'] === 'string';
 }
 
-/** The messages on one line of a server's output: one, or several as a 2025-03-26 batch; `undefined` if it is none. */
+/**
+ * The messages on one line of a server's output: one, or several as a 2025-03-26 batch; `undefined` if it is
+ * none, or nests so deep that nothing could handle it.
+ */
 export function parseLine(line: string): readonly JSONRPCMessage[] | undefined {
+  if (nestsTooDeep(line)) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(line);

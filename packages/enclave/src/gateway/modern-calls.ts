@@ -14,6 +14,7 @@ import {
   type JSONRPCRequest,
 } from '@modelcontextprotocol/server';
 import { type AskingCall, malformedAnswers } from './asking-call.ts';
+import type { Departure } from './endpoint.ts';
 import type { InstancePool, Taken } from './instance-pool.ts';
 import type { Launcher } from './launcher.ts';
 import { isObject } from './message.ts';
@@ -33,7 +34,7 @@ export interface Caller {
 }
 
 /** A request for which everything is ready. Exactly one of the two has to be called. */
-export interface Prepared {
+interface Prepared {
   /** Serves it; the returned function is for a client that has left before the answer. */
   begin(reply: Reply): () => void;
   /** It will not be served after all. */
@@ -46,9 +47,9 @@ export interface ModernCalls {
    *
    * @throws GatewayBusyError, ServerFailedError as `InstancePool.take`.
    */
-  prepare(request: JSONRPCRequest, caller: Caller, signal: AbortSignal): Promise<Prepared>;
+  prepare(request: JSONRPCRequest, caller: Caller, departure: Departure): Promise<Prepared>;
   /** Gives a notification to the caller's process. Throws as {@link ModernCalls.prepare}. */
-  notify(notification: JSONRPCNotification, caller: Caller, signal: AbortSignal): Promise<void>;
+  notify(notification: JSONRPCNotification, caller: Caller, departure: Departure): Promise<void>;
 }
 
 export function createModernCalls(
@@ -87,19 +88,19 @@ export function createModernCalls(
   }
 
   return {
-    async prepare(request, caller, signal) {
+    async prepare(request, caller, departure) {
       const capabilities = capabilitiesOf(request);
       const { method } = request;
       const binding: StateBinding = { principal: caller.principal, capabilities, method, params: request.params };
       const state = request.params?.['requestState'];
       if (state !== undefined && (await launcher.era) === 'legacy') return resumed(request, state, binding);
-      const taken = await pool.take({ principal: caller.house, capabilities, method, signal });
+      const taken = await pool.take({ principal: caller.house, capabilities, method, departure });
       return fresh(request, taken, binding);
     },
-    async notify(notification, caller, signal) {
+    async notify(notification, caller, departure) {
       const capabilities = capabilitiesOf(notification);
       const { method, params } = notification;
-      const taken = await pool.take({ principal: caller.house, capabilities, method, signal });
+      const taken = await pool.take({ principal: caller.house, capabilities, method, departure });
       taken.instance.peer.notify(method, params);
       taken.release();
     },

@@ -9,13 +9,15 @@
  *
  * @module
  */
-import {
-  type InboundModernRoute,
-  type JSONRPCNotification,
-  type JSONRPCRequest,
-  PerRequestHTTPServerTransport,
+import type {
+  InboundModernRoute,
+  JSONRPCMessage,
+  JSONRPCNotification,
+  JSONRPCRequest,
 } from '@modelcontextprotocol/server';
-import { errorAnswer, failureAnswer } from './http-answer.ts';
+import type { Answer, EndpointRequest } from './endpoint.ts';
+import { createEventAnswer, type EventAnswer } from './event-answer.ts';
+import { errorAnswer, failureAnswer, messageAnswer } from './http-answer.ts';
 import type { GatewayLimits } from './limits.ts';
 import { errorMessage, notificationMessage, rpcCode } from './message.ts';
 import { modernRevision } from './meta-keys.ts';
@@ -42,8 +44,11 @@ const CONNECTION_NOTIFICATIONS: readonly string[] = [
   'notifications/roots/list_changed',
 ];
 
+/** Nobody is left to read this; the status is the customary one for a client that closed the request. */
+const NOBODY: Answer = { status: 499, headers: {} };
+
 export interface ModernEndpoint {
-  handle(route: InboundModernRoute, request: Request, caller: Caller): Promise<Response>;
+  handle(route: InboundModernRoute, request: EndpointRequest, caller: Caller): Promise<Answer>;
 }
 
 /** @param onFailure - Hears why a request got no server; the client is told less. */
@@ -52,65 +57,52 @@ export function createModernEndpoint(
   limits: GatewayLimits,
   onFailure: (failure: unknown) => void,
 ): ModernEndpoint {
-  async function notify(message: JSONRPCNotification, request: Request, caller: Caller): Promise<Response> {
-    if (!CONNECTION_NOTIFICATIONS.includes(message.method)) await calls.notify(message, caller, request.signal);
-    return new Response(null, { status: 202 });
+  async function notify(message: JSONRPCNotification, request: EndpointRequest, caller: Caller): Promise<Answer> {
+    if (!CONNECTION_NOTIFICATIONS.includes(message.method)) await calls.notify(message, caller, request.departure);
+    return { status: 202, headers: {} };
   }
 
-  async function serve(
-    route: InboundModernRoute,
-    message: JSONRPCRequest,
-    request: Request,
-    caller: Caller,
-  ): Promise<Response> {
+  async function serve(message: JSONRPCRequest, request: EndpointRequest, caller: Caller): Promise<Answer> {
+    const { departure } = request;
     const refusal = checkStandardHeaders(request.headers, message);
     if (refusal !== undefined) return errorAnswer(400, refusal, message.id);
-    const prepared = await calls.prepare(message, caller, request.signal);
-    const transport = new PerRequestHTTPServerTransport({
-      classification: route.classification,
-      keepAliveMs: limits.keepAliveMs,
-    });
+    const prepared = await calls.prepare(message, caller, departure);
+    if (departure.hasLeft()) {
+      prepared.abandon();
+      return NOBODY;
+    }
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    let stream: EventAnswer | undefined;
+    let isOver = false;
     let leave: (() => void) | undefined;
-    let answered = false;
-    let hasBegun = false;
-    let errorCode: number | undefined;
+    const forget = departure.onLeave(() => {
+      if (isOver) return;
+      isOver = true;
+      leave?.();
+      stream?.end();
+      resolve(NOBODY);
+    });
+    function end(status: number, last: JSONRPCMessage): void {
+      if (isOver) return;
+      isOver = true;
+      forget();
+      if (stream === undefined) resolve(messageAnswer(status, last));
+      else stream.end(last);
+    }
     const reply: Reply = {
       notify(method, params) {
-        void transport.send(notificationMessage(method, params), { relatedRequestId: message.id });
+        if (isOver) return;
+        if (stream === undefined) {
+          stream = createEventAnswer(limits.keepAliveMs);
+          resolve(stream.answer);
+        }
+        stream.send(notificationMessage(method, params));
       },
-      succeed(result) {
-        answered = true;
-        void transport.send({ jsonrpc: '2.0', id: message.id, result });
-      },
-      fail(error) {
-        answered = true;
-        errorCode = error.code;
-        void transport.send(errorMessage(message.id, error));
-      },
+      succeed: (result) => end(200, { jsonrpc: '2.0', id: message.id, result }),
+      fail: (error) => end(STATUS_OF_ERROR.get(error.code) ?? 200, errorMessage(message.id, error)),
     };
-    transport.onmessage = () => {
-      hasBegun = true;
-      leave = prepared.begin(reply);
-    };
-    transport.onclose = () => {
-      if (!answered) leave?.();
-    };
-    await transport.start();
-    let response: Response;
-    try {
-      response = await transport.handleMessage(message, { request });
-    } catch (failure) {
-      // Nobody is left to read this; the status is the customary one for a client that closed the request.
-      if (request.signal.aborted) return new Response(null, { status: 499 });
-      throw failure;
-    } finally {
-      // Such as for its Accept header.
-      if (!hasBegun) prepared.abandon();
-    }
-    const status = errorCode === undefined ? undefined : STATUS_OF_ERROR.get(errorCode);
-    const isPlain = response.status === 200 && response.headers.get('content-type') === 'application/json';
-    if (status === undefined || !isPlain) return response;
-    return new Response(response.body, { status, headers: response.headers });
+    leave = prepared.begin(reply);
+    return promise;
   }
 
   return {
@@ -124,7 +116,7 @@ export function createModernEndpoint(
       }
       try {
         return route.messageKind === 'request'
-          ? await serve(route, route.message, request, caller)
+          ? await serve(route.message, request, caller)
           : await notify(route.message, request, caller);
       } catch (failure) {
         onFailure(failure);

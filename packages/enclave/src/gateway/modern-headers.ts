@@ -8,6 +8,7 @@
  * @module
  */
 import type { JSONRPCRequest } from '@modelcontextprotocol/server';
+import type { HeaderSource } from './endpoint.ts';
 import type { RpcError } from './message.ts';
 
 /** MCP 2026-07-28, HeaderMismatch; HTTP status 400. */
@@ -23,7 +24,7 @@ export const NAME_SOURCE: ReadonlyMap<string, string> = new Map([
 const MARKED = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;
 
 /** The error to answer with, or `undefined` if the headers fit the request. */
-export function checkStandardHeaders(headers: Headers, request: JSONRPCRequest): RpcError | undefined {
+export function checkStandardHeaders(headers: HeaderSource, request: JSONRPCRequest): RpcError | undefined {
   if (headers.get('mcp-protocol-version') === null) return mismatch('the MCP-Protocol-Version header is missing');
   const method = headers.get('mcp-method');
   if (method === null) return mismatch('the Mcp-Method header is missing');

@@ -18,7 +18,7 @@ import { logLevelOf, metaOf } from './meta-keys.ts';
 import type { Exchange, Peer, Reply } from './peer.ts';
 
 /** Where a call goes that has to wait for its client's answers; gives its `requestState`. */
-export type Park = (call: AskingCall) => string;
+type Park = (call: AskingCall) => string;
 
 export interface ModernInstance {
   readonly peer: Peer;

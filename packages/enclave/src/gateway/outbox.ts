@@ -10,11 +10,15 @@ import type { GatewayLimits } from './limits.ts';
 
 export interface Outbox {
   /** Writes to one answer; ends it when too much waits. */
-  write(answer: Writable, bytes: Uint8Array): void;
+  write(answer: Writable, text: string): void;
+  /** Writes its last words likewise, and ends it. */
+  end(answer: Writable, text: string): void;
 }
 
 /** Progress is seen slice by slice; a reader that takes none within the time allowed is ended. */
 const SLICE_BYTES = 256 * 1024;
+/** What is shorter is not worth slicing. */
+const SMALL_LENGTH = 16 * 1024;
 
 export function createOutbox(limits: GatewayLimits): Outbox {
   /** Answers that have something waiting, with what watches their progress. */
@@ -46,18 +50,39 @@ export function createOutbox(limits: GatewayLimits): Outbox {
     if (sum > limits.answersBytes) largest.destroy();
   }
 
+  function note(answer: Writable): void {
+    if (answer.destroyed) return;
+    if (!waiting.has(answer)) {
+      waiting.set(answer, watch(answer));
+      answer.once('drain', () => forget(answer)).once('close', () => forget(answer));
+    }
+    enforce(answer);
+  }
+
+  function write(answer: Writable, text: string): void {
+    if (text.length < SMALL_LENGTH) {
+      if (!answer.write(text)) note(answer);
+      return;
+    }
+    const bytes = Buffer.from(text);
+    let flows = true;
+    for (let start = 0; start < bytes.length; start += SLICE_BYTES) {
+      flows = answer.write(bytes.subarray(start, start + SLICE_BYTES));
+    }
+    if (!flows) note(answer);
+  }
+
   return {
-    write(answer, bytes) {
-      let flows = true;
-      for (let start = 0; start < bytes.length; start += SLICE_BYTES) {
-        flows = answer.write(bytes.subarray(start, start + SLICE_BYTES));
+    write,
+    end(answer, text) {
+      if (text.length < SMALL_LENGTH) {
+        // Head, words and end together are one write to the socket.
+        answer.end(text);
+        if (answer.writableLength >= answer.writableHighWaterMark) note(answer);
+        return;
       }
-      if (flows || answer.destroyed) return;
-      if (!waiting.has(answer)) {
-        waiting.set(answer, watch(answer));
-        answer.once('drain', () => forget(answer)).once('close', () => forget(answer));
-      }
-      enforce(answer);
+      write(answer, text);
+      answer.end();
     },
   };
 }

@@ -24,7 +24,7 @@ export interface StateBinding {
   readonly params: Params | undefined;
 }
 
-export interface OpenedState {
+interface OpenedState {
   /** Random id of the waiting call, in hexadecimal. */
   readonly callId: string;
   /** When the state expires, in the milliseconds of the clock that {@link StateSeal.seal} was given. */

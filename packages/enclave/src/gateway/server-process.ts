@@ -16,6 +16,7 @@ import { createInputWatch } from './input-watch.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts';
 import { isRequest, isResponse, parseLine } from './message.ts';
+import { nestsTooDeep } from './nesting.ts';
 import type { ServerConsumer, ServerExit, ServerProcess } from './server-contract.ts';
 
 /** What a JSON-RPC message may begin with: a brace, a bracket of a batch, white space. */
@@ -87,6 +88,11 @@ function readMessages(
     (line) => {
       if (line.trim() === '') return;
       const messages = parseLine(line);
+      if (nestsTooDeep(line)) {
+        // Its caller would wait for an answer that cannot be handed on.
+        kill('was ended because one of its messages nests too deep');
+        return;
+      }
       if (messages === undefined) {
         log(`standard output, not JSON-RPC: ${line.slice(0, SHOWN_GARBAGE)}`);
         enforce(conduct.garbage(line.length));

@@ -7,48 +7,49 @@
  *
  * @module
  */
-import type { JSONRPCMessage, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
+import type { Answer, Departure } from './endpoint.ts';
+import { createEventAnswer, type EventAnswer } from './event-answer.ts';
 
 export interface StandingStream {
   isOpen(): boolean;
   /** Sends now, or when the stream opens. */
   send(message: JSONRPCMessage): void;
-  /** Serves the client's GET request. */
-  open(request: Request): Promise<Response>;
+  /** Answers the client's GET request. */
+  open(departure: Departure, headers: Readonly<Record<string, string>>): Answer;
+  close(): void;
 }
 
 // Clients need not open the stream at all, so what waits is bounded; the oldest message goes first.
 const MAX_WAITING = 64;
 
-export function createStandingStream(transport: WebStandardStreamableHTTPServerTransport): StandingStream {
-  let current: Request | undefined;
+export function createStandingStream(keepAliveMs: number): StandingStream {
+  let current: EventAnswer | undefined;
   const waiting: JSONRPCMessage[] = [];
-
-  function deliver(message: JSONRPCMessage): void {
-    transport.send(message).catch(() => undefined);
-  }
 
   return {
     isOpen: () => current !== undefined,
     send(message) {
-      if (current !== undefined) deliver(message);
+      if (current !== undefined) current.send(message);
       else {
         waiting.push(message);
         if (waiting.length > MAX_WAITING) waiting.shift();
       }
     },
-    async open(request) {
-      transport.closeStandaloneSSEStream();
-      const response = await transport.handleRequest(request);
-      if (response.status !== 200) return response;
-      current = request;
-      const onGone = (): void => {
-        if (current === request) current = undefined;
-      };
-      if (request.signal.aborted) onGone();
-      request.signal.addEventListener('abort', onGone, { once: true });
-      for (const message of waiting.splice(0)) deliver(message);
-      return response;
+    open(departure, headers) {
+      current?.end();
+      const stream = createEventAnswer(keepAliveMs, headers);
+      current = stream;
+      for (const message of waiting.splice(0)) stream.send(message);
+      departure.onLeave(() => {
+        stream.end();
+        if (current === stream) current = undefined;
+      });
+      return stream.answer;
+    },
+    close() {
+      current?.end();
+      current = undefined;
     },
   };
 }

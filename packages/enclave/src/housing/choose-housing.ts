@@ -13,6 +13,7 @@ import { randomKeysPerBoot, type VolumeKeySource } from '../volumes/volume-key-s
 import { directHousing } from './direct-housing.ts';
 import type { Housing, ServerTemplate } from './housing.ts';
 import { type NodeLibraries, nodeLibraries } from './node-libraries.ts';
+import { ownDirectory } from './own-directory.ts';
 import { sandboxedHousing } from './sandboxed-housing.ts';
 import { createVolumes } from './volumes.ts';
 
@@ -70,6 +71,7 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
       why: found.why,
     };
   }
+  await ownDirectory(request.runDirectory);
   let libraries: NodeLibraries | undefined;
   const groups = findControlGroups();
   const { memory, processes, cpu } = manifest.limits ?? {};
@@ -84,11 +86,13 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
       architecture: found.seccomp && isFiltered(request.architecture) ? request.architecture : undefined,
       groups,
       limits: {
-        memory: (memory ?? DEFAULT_MEMORY_MIB) << 20,
+        memory: (memory ?? DEFAULT_MEMORY_MIB) * BYTES_PER_MIB,
         processes: processes ?? DEFAULT_PROCESSES,
         ...(cpu === undefined ? {} : { cpu }),
       },
       egress: manifest.egress ?? [],
+      // A name that the server makes up can hold what users sent it.
+      tellsDestinations: manifest.logs?.child === 'operator',
       resolve: request.resolve,
       ...(manifest.data === 'encrypted' ? { volumes: volumes(request) } : {}),
       runDirectory: request.runDirectory,
@@ -102,8 +106,12 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
   };
 }
 
+/** Why there is no sandbox where one might be had. */
+const NOT_WANTED = 'none is wanted';
 /** A Node server takes 50 to 100 MB; one GB is far above what a tool server needs. */
 const DEFAULT_MEMORY_MIB = 1024;
+/** Multiplied, since shifting is in 32 bits. */
+const BYTES_PER_MIB = 1024 * 1024;
 const DEFAULT_PROCESSES = 256;
 
 type Found =
@@ -111,7 +119,7 @@ type Found =
   | { readonly process: 'bwrap'; readonly seccomp: boolean; readonly bubblewrap: string };
 
 async function probe({ sandbox, platform, architecture, environment }: HousingRequest): Promise<Found> {
-  if (sandbox === 'none') return { process: 'none', why: 'none is wanted' };
+  if (sandbox === 'none') return { process: 'none', why: NOT_WANTED };
   const bubblewrap = findExecutable('bwrap', environment['PATH'] ?? '');
   const found = await probeSandbox({ bubblewrap, platform, architecture });
   if (found.process === 'none' || bubblewrap === undefined) {
@@ -121,10 +129,11 @@ async function probe({ sandbox, platform, architecture, environment }: HousingRe
 }
 
 /** What cannot be had without a sandbox. */
-function firstDemand({ sandbox, data, limits, server }: Manifest): string | undefined {
+function firstDemand({ sandbox, data, egress, limits, server }: Manifest): string | undefined {
   if (sandbox === 'bwrap') return 'a sandbox';
   if (server.source.kind === 'oci') return 'a container image as the root of the file system';
   if (data !== undefined) return `data: ${data}`;
+  if (egress !== undefined) return 'a limit of where the server may connect to (egress)';
   if (limits?.memory !== undefined || limits?.processes !== undefined || limits?.cpu !== undefined) {
     return 'limits of memory, processes or processor time';
   }
@@ -150,6 +159,8 @@ function isFiltered(architecture: string): architecture is 'x64' | 'arm64' {
 function unavailable(what: string, why: string): UsageError {
   return new UsageError(
     'sandbox.unavailable',
-    `the configuration demands ${what}, which cannot be had here: ${why}. \`vitrine doctor\` says what is missing`,
+    why === NOT_WANTED
+      ? `the configuration demands ${what}, which needs a sandbox, and the command line says that there is to be none`
+      : `the configuration demands ${what}, which cannot be had here: ${why}. \`vitrine doctor\` says what is missing`,
   );
 }

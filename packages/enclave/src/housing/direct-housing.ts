@@ -35,7 +35,12 @@ export function directHousing({ template, dataDirectory, platform, systemRoot }:
       }
       isPortTaken = true;
       const own = principalDirectory(dataDirectory, principal);
-      await mkdir(temporaryDirectory(own), { recursive: true, mode: 0o700 });
+      try {
+        await mkdir(temporaryDirectory(own), { recursive: true, mode: 0o700 });
+      } catch (cause) {
+        isPortTaken = false;
+        throw cause;
+      }
       const environment = launchEnvironment({
         configured: template.environment,
         command: template.command,

@@ -1,7 +1,7 @@
 /** Server processes in their houses, as the gateway starts them. */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { type Manifest, UsageError } from '@vitrine/documents';
 import { afterEach, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
+import { findControlGroups } from '../sandbox/control-group.ts';
 import { chooseHousing, type HousingRequest } from './choose-housing.ts';
 import type { House, ServerTemplate } from './housing.ts';
 
@@ -90,6 +91,7 @@ for (const [what, change] of [
   ['data in memory', { data: 'ephemeral' }],
   ['encrypted data', { data: 'encrypted' }],
   ['a limit of memory', { limits: { memory: 64 } }],
+  ['an egress list', { egress: [{ host: 'api.example.com', port: 443 }] }],
 ] as const) {
   promise('P3', `a manifest that demands ${what} does not start where it cannot be had`, async () => {
     const wanted = await request({ sandbox: 'none', manifest: { ...MANIFEST, ...change } });
@@ -163,7 +165,7 @@ promise.unless(
     (async () => console.log(await ask("http://api.example.com:8080/"), await ask("http://evil.example.com:8080/"), await ask("http://127.0.0.1:9/")))();`;
     const of = await request({
       template: template(program),
-      manifest: { ...MANIFEST, egress: [{ host: 'api.example.com', port: 8080 }] },
+      manifest: { ...MANIFEST, egress: [{ host: 'api.example.com', port: 8080 }], logs: { child: 'operator' } },
       resolve: async () => ['169.254.169.254'],
       onLog: (line) => refusals.push(line),
     });
@@ -207,4 +209,66 @@ promise.unless(noSandbox, 'P1', 'a port of this machine is not the sandbox’s p
   const { port } = server.address() as AddressInfo;
   const program = `require("node:net").connect(${port}, "127.0.0.1").on("error", (error) => console.log(error.code)).on("connect", () => console.log("REACHED"))`;
   expect(await saidBy(await request({ template: template(program) }))).toBe('ECONNREFUSED\n');
+});
+
+promise.unless(noSandbox, 'P1', 'what a server wants to reach is not told to the operator by default', async () => {
+  const refusals: string[] = [];
+  const program =
+    '(async () => { for (const host of ["api.example.com", "what-users-said.example.com"]) await fetch("http://" + host + ":8080/").catch(() => 0); })()';
+  const of = await request({
+    template: template(program),
+    manifest: { ...MANIFEST, egress: [{ host: 'api.example.com', port: 8080 }] },
+    onLog: (line) => refusals.push(line),
+  });
+  await saidBy(of);
+  expect(refusals).toEqual([
+    'egress to api.example.com:8080 refused: the name leads to 127.0.0.1, which is loopback',
+    'egress to a destination refused: the manifest does not allow it (its name is shown with logs: { child: operator })',
+  ]);
+});
+
+promise.unless(
+  noSandbox === false && findControlGroups() === undefined ? 'no control group can be made here' : noSandbox,
+  'P1',
+  'a limit of memory is the number that was written, also above two gigabytes',
+  async () => {
+    for (const memory of [2048, 4096, 6144]) {
+      const of = await request({
+        template: template('console.log("up")'),
+        manifest: { ...MANIFEST, limits: { memory } },
+      });
+      expect(await saidBy(of)).toBe('up\n');
+    }
+  },
+);
+
+promise.unless(noSandbox, 'P1', 'sockets and mounts are not made in a directory that others can change', async () => {
+  const open = await request({ template: template('') });
+  await mkdir(open.runDirectory);
+  await chmod(open.runDirectory, 0o777);
+  await expect(chooseHousing(open)).rejects.toMatchObject({ code: 'sandbox.run-directory' });
+  const linked = await request({ template: template('') });
+  await symlink(tmpdir(), linked.runDirectory);
+  await expect(chooseHousing(linked)).rejects.toMatchObject({ code: 'sandbox.run-directory' });
+});
+
+promise('P8', 'a house that could not be made does not keep the port', async () => {
+  const of = await request({
+    sandbox: 'none',
+    template: template('', { httpPort: 8080 }),
+    manifest: { ...MANIFEST, isolation: 'shared' },
+  });
+  await writeFile(of.dataDirectory, 'in the way');
+  const { housing } = await chooseHousing(of);
+  await expect(housing.house('anybody')).rejects.toThrow();
+  await rm(of.dataDirectory);
+  expect((await housing.house('anybody')).http).toEqual({ port: 8080 });
+});
+
+promise.unless(noVolume, 'P1', 'a closed housing leaves no directory of its own behind', async () => {
+  const of = await request({ template: template(''), manifest: { ...MANIFEST, data: 'encrypted' } });
+  const { housing } = await chooseHousing(of);
+  await live(await housing.house('one'));
+  await housing.close();
+  expect(existsSync(of.runDirectory)).toBe(false);
 });

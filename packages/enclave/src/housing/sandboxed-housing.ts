@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { link, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EgressRule } from '../egress/allow-list.ts';
@@ -14,7 +16,7 @@ import type { ControlGroup, ControlGroups, GroupLimits } from '../sandbox/contro
 import { isLink } from '../sandbox/probe.ts';
 import type { RelayTask } from '../sandbox/relay-inside.ts';
 import type { FilterArchitecture } from '../sandbox/seccomp.ts';
-import { spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
+import { LISTENER, spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
 import type { House, Housing, ServerTemplate } from './housing.ts';
 import type { NodeLibraries } from './node-libraries.ts';
 import type { Volumes } from './volumes.ts';
@@ -28,6 +30,8 @@ export interface SandboxedHousingOptions {
   readonly groups: ControlGroups | undefined;
   readonly limits: GroupLimits;
   readonly egress: readonly EgressRule[];
+  /** Whether `onLog` hears the names of destinations that no rule names. */
+  readonly tellsDestinations: boolean;
   readonly resolve: (host: string) => Promise<readonly string[]>;
   /** Files of principals on an encrypted disk; absent: in memory. */
   readonly volumes?: Volumes;
@@ -64,7 +68,13 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
       volume: volumes === undefined ? 'ephemeral' : 'encrypted',
     },
     house: (principal) => build(options, principal),
-    close: async () => volumes?.close(),
+    async close() {
+      await volumes?.close();
+      // What still holds something stays.
+      for (const one of [path.join(options.runDirectory, 'volumes'), options.runDirectory]) {
+        await rmdir(one).catch(() => undefined);
+      }
+    },
   };
 
   async function build(of: SandboxedHousingOptions, principal: string): Promise<House> {
@@ -92,6 +102,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
   ): Promise<House> {
     const needsRelay = of.egress.length > 0 || template.httpPort !== undefined;
     const sockets = needsRelay ? await socketDirectory(of.runDirectory, undo) : undefined;
+    const listener = sockets === undefined || template.httpPort === undefined ? undefined : await wayIn(sockets, undo);
     const egress = sockets !== undefined && of.egress.length > 0 ? await wayOut(of, sockets, undo) : undefined;
     const group = groups?.create(of.limits);
     if (group !== undefined) undo.push(() => group.remove());
@@ -106,6 +117,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
             architecture: of.architecture,
             plan,
             ...(group === undefined ? {} : { joinFiles: group.joinFiles }),
+            ...(listener === undefined ? {} : { listener }),
           },
           isLink,
         ),
@@ -131,19 +143,33 @@ async function wayOut(of: SandboxedHousingOptions, sockets: string, undo: (() =>
     socket: path.join(sockets, EGRESS_SOCKET),
     rules: of.egress,
     resolve: of.resolve,
+    tellsDestinations: of.tellsDestinations,
     onRefusal: of.onLog,
   });
   undo.push(() => proxy.close());
   return proxy;
 }
 
+/**
+ * A socket for the relay inside to take connections on. It is made here, in a directory that is read-only
+ * inside, because the gateway connects to its name: a server that could put a symbolic link there would
+ * choose whom the gateway speaks to.
+ */
+async function wayIn(sockets: string, undo: (() => unknown)[]): Promise<Server> {
+  // Node removes the name that it made when it closes its copy.
+  const made = path.join(sockets, 'made');
+  const listener = createServer().listen(made);
+  undo.push(() => listener.close());
+  await once(listener, 'listening');
+  await link(made, path.join(sockets, HTTP_SOCKET));
+  return listener;
+}
+
 function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume: string | undefined): SandboxPlan {
   const { template } = of;
   const task: RelayTask = {
     ...(of.egress.length === 0 ? {} : { egress: { port: EGRESS_PORT, socket: `${SOCKETS_INSIDE}/${EGRESS_SOCKET}` } }),
-    ...(template.httpPort === undefined
-      ? {}
-      : { http: { port: template.httpPort, socket: `${SOCKETS_INSIDE}/${HTTP_SOCKET}` } }),
+    ...(template.httpPort === undefined ? {} : { http: { port: template.httpPort, descriptor: LISTENER } }),
   };
   const runtime = sockets === undefined ? undefined : relayRuntime(of);
   const [command = '', ...args] = [

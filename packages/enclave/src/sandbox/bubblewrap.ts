@@ -28,7 +28,7 @@ export interface SandboxPlan {
   readonly data:
     | { readonly kind: 'memory'; readonly bytes: number; readonly at: string }
     | { readonly kind: 'directory'; readonly from: string; readonly at: string };
-  /** A directory of Unix sockets that join the sandbox to the outside, seen as {@link SOCKETS_INSIDE}. */
+  /** A directory of Unix sockets that lead out, seen as {@link SOCKETS_INSIDE}; nothing can be made in it inside. */
   readonly sockets?: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -57,15 +57,21 @@ const SANDBOX_UID = 1000;
 /** The content of `/etc/passwd` inside. */
 export const SANDBOX_PASSWD = `server:x:${SANDBOX_UID}:${SANDBOX_UID}::/data:/usr/sbin/nologin\n`;
 
-/** Scratch space in memory, in bytes. */
+/** Each scratch space in memory, in bytes. */
 const TEMPORARY_BYTES = 64 << 20;
 /** Names that are links into `/usr` on one system and directories on another. */
 const USR_LINKS: readonly string[] = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
 /** What TLS libraries, the loader and clocks look for. */
 const ETC: readonly string[] = [
-  'ssl',
+  // Never the directories above: beside these they hold private keys.
+  'ssl/certs',
+  'ssl/cert.pem',
+  'ssl/openssl.cnf',
   'ca-certificates',
-  'pki',
+  'pki/ca-trust',
+  'pki/tls/certs',
+  'pki/tls/cert.pem',
+  'pki/tls/openssl.cnf',
   'alternatives',
   'ld.so.cache',
   'localtime',
@@ -87,12 +93,15 @@ export function bubblewrapArguments(
     ...['--unshare-user', '--uid', `${SANDBOX_UID}`, '--gid', `${SANDBOX_UID}`, '--hostname', 'sandbox'],
     ...root(plan.root, isLink),
     ...['--proc', '/proc', '--dev', '/dev'],
+    // Without this, a server of an enclave that runs as root could change the settings of the kernel.
+    ...['--remount-ro', '/proc'],
+    ...['--size', `${TEMPORARY_BYTES}`, '--perms', '1777', '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
     ...['--size', `${TEMPORARY_BYTES}`, '--perms', '0700', '--tmpfs', '/tmp'],
     ...['--ro-bind-data', `${descriptors.passwd}`, '/etc/passwd'],
     ...(plan.empty ?? []).flatMap((one) => ['--size', '65536', '--tmpfs', one]),
     ...plan.readOnly.flatMap(({ from, to }) => ['--ro-bind', from, to]),
     ...data(plan.data),
-    ...(plan.sockets === undefined ? [] : ['--bind', plan.sockets, SOCKETS_INSIDE]),
+    ...(plan.sockets === undefined ? [] : ['--ro-bind', plan.sockets, SOCKETS_INSIDE]),
     ...(plan.empty ?? []).flatMap((one) => ['--remount-ro', one]),
     // Last, so that no mount above can put something writable over it.
     ...['--remount-ro', '/', '--chdir', plan.workingDirectory, '--clearenv'],

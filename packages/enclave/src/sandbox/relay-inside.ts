@@ -17,7 +17,8 @@ import { connect, createServer, type NetConnectOpts, type Server } from 'node:ne
 /** What to join. Paths are inside the sandbox. */
 export interface RelayTask {
   readonly egress?: { readonly port: number; readonly socket: string };
-  readonly http?: { readonly port: number; readonly socket: string };
+  /** `descriptor` is a Unix socket that listens already, made outside so that nothing inside can replace it. */
+  readonly http?: { readonly port: number; readonly descriptor: number };
 }
 
 const LOOPBACK = '127.0.0.1';
@@ -49,7 +50,7 @@ async function main([json = '', command = '', ...args]: readonly string[]): Prom
   }
   if (task.http !== undefined) {
     const server = join(createServer({ allowHalfOpen: true }), { host: LOOPBACK, port: task.http.port });
-    waits.push(listening(server.listen(task.http.socket)));
+    waits.push(listening(server.listen({ fd: task.http.descriptor })));
   }
   await Promise.all(waits);
   const child = spawn(command, args, { stdio: 'inherit', shell: false });

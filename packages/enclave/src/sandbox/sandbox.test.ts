@@ -1,9 +1,11 @@
 /** Real sandboxes, where bubblewrap is installed. */
 
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { expect } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import type { SandboxPlan } from './bubblewrap.ts';
 import { findControlGroups } from './control-group.ts';
@@ -120,4 +122,61 @@ promise.unless(noGroups, 'P1', 'a whole sandbox stays within its limits, and is 
   expect(code).not.toBe(0);
   expect(group?.outOfMemory()).toBeGreaterThan(0);
   group?.remove();
+});
+
+promise.unless(
+  missing,
+  'P1',
+  'no setting of the kernel can be opened for writing, whoever runs the enclave',
+  async () => {
+    // Opened only: where the wall is missing, a test must not change this machine.
+    const { said } = await inside(
+      'for file in /proc/sys/kernel/core_pattern /proc/sys/vm/drop_caches /proc/sysrq-trigger /proc/self/oom_score_adj; do (: >> $file) 2>/dev/null && echo "opened $file"; done; echo end',
+    );
+    expect(said).toBe('end\n');
+  },
+);
+
+promise.unless(missing, 'P1', 'memory for files is bounded wherever a server can write', async () => {
+  const { said } = await inside(
+    '(echo x > /dev/x) 2>/dev/null && echo "wrote /dev"; for place in /dev/shm /tmp; do head -c 80000000 /dev/zero > $place/big 2>/dev/null && echo "no bound in $place"; rm $place/big; echo x > $place/small && cat $place/small; done',
+  );
+  expect(said).toBe('x\nx\n');
+});
+
+promise.unless(missing, 'P1', 'private keys of this machine are not among what TLS libraries need', async () => {
+  const { said } = await inside('ls /etc/ssl /etc/pki /etc/pki/tls 2>/dev/null; echo end');
+  expect(said).not.toContain('private');
+  expect(said).toContain('end');
+});
+
+promise.unless(missing, 'P1', 'a crash leaves no image of the memory behind', async () => {
+  const { said } = await inside('ulimit -Hc');
+  expect(said).toBe('0\n');
+});
+
+promise.unless(
+  missing,
+  'P1',
+  'a server has no descriptor but its three streams, whatever started the enclave had open',
+  async () => {
+    const { said } = await inside('for one in /proc/self/fd/*; do readlink $one; done');
+    const others = said.split('\n').filter((one) => one !== '' && one !== '/dev/null' && !one.startsWith('/proc/'));
+    expect(others).toEqual([1, 2, 3].map(() => expect.stringMatching(/^(?:socket|pipe):/)));
+  },
+);
+
+promise.unless(missing, 'P1', 'the sockets that lead out cannot be removed, replaced or joined by others', async () => {
+  const sockets = mkdtempSync(join(tmpdir(), 'vitrine-sockets-'));
+  const listener = createServer((socket) => socket.end('reached')).listen(join(sockets, 'egress.sock'));
+  await once(listener, 'listening');
+  onTestFinished(() => {
+    listener.close();
+    rmSync(sockets, { recursive: true, force: true });
+  });
+  const { said } = await inside(
+    `cd /run/vitrine; for act in 'echo x > x' 'rm egress.sock' 'mv egress.sock e' 'ln -s /etc/passwd http.sock' 'chmod 777 .'; do (eval "$act") 2>/dev/null && echo "did $act"; done; node -e 'require("node:net").connect("/run/vitrine/egress.sock").pipe(process.stdout)'`,
+    { sockets },
+  );
+  expect(said).toBe('reached');
 });

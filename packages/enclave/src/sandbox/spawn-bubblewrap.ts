@@ -1,12 +1,17 @@
 /**
  * Starts bubblewrap, with what it reads on descriptors of its own: the system call filter and the
- * content of `/etc/passwd`. Descriptor 3 stays free for the hosted server.
+ * content of `/etc/passwd`. Descriptor 3 stays free for the hosted server. Nothing else that this process
+ * has open gets in, and no image of the memory is written at a crash.
  *
  * @module
  */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import type { Server } from 'node:net';
+import { devNull } from 'node:os';
 import type { Writable } from 'node:stream';
 import { bubblewrapArguments, SANDBOX_PASSWD, type SandboxPlan } from './bubblewrap.ts';
+import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { type FilterArchitecture, seccompProgram } from './seccomp.ts';
 
 export interface BubblewrapLaunch {
@@ -17,12 +22,21 @@ export interface BubblewrapLaunch {
   readonly plan: SandboxPlan;
   /** {@link ControlGroup.joinFiles} of the group that bubblewrap, and so the whole sandbox, belongs to. */
   readonly joinFiles?: readonly string[];
+  /** A listening Unix socket for what runs inside, as descriptor {@link LISTENER}; closed here. */
+  readonly listener?: Server;
 }
 
 /** Joins the groups, then becomes bubblewrap: nothing ever runs outside of them. `$JOIN` has no blanks in its names. */
-const JOIN_SCRIPT = 'for file in $JOIN; do echo 0 > "$file" || exit 126; done; unset JOIN; exec "$@"';
+const START_SCRIPT =
+  'ulimit -c 0 || exit 126; for file in $JOIN; do echo 0 > "$file" || exit 126; done; unset JOIN; exec "$@"';
 
 const DESCRIPTOR = { passwd: 4, seccomp: 5 } as const;
+/** Where {@link BubblewrapLaunch.listener} is inside. */
+export const LISTENER = 6;
+
+/** They cannot change: what Node opens itself is not handed on. */
+const INHERITED: readonly number[] = inheritedDescriptors();
+let nothing: number | undefined;
 
 /**
  * The child is bubblewrap, in a session of its own; its end is the end of everything in the sandbox, and
@@ -31,7 +45,7 @@ const DESCRIPTOR = { passwd: 4, seccomp: 5 } as const;
  * @param isLink - Whether a path of this machine is a symbolic link.
  */
 export function spawnBubblewrap(
-  { bubblewrap, architecture, plan, joinFiles = [] }: BubblewrapLaunch,
+  { bubblewrap, architecture, plan, joinFiles = [], listener }: BubblewrapLaunch,
   isLink: (path: string) => boolean,
 ): ChildProcessWithoutNullStreams {
   const descriptors = {
@@ -39,18 +53,40 @@ export function spawnBubblewrap(
     ...(architecture === undefined ? {} : { seccomp: DESCRIPTOR.seccomp }),
   };
   const direct = [bubblewrap, ...bubblewrapArguments(plan, descriptors, isLink)];
-  const [command = '', ...args] = joinFiles.length === 0 ? direct : ['/bin/sh', '-c', JOIN_SCRIPT, 'sh', ...direct];
-  const child = spawn(command, args, {
+  const child = spawn('/bin/sh', ['-c', START_SCRIPT, 'sh', ...direct], {
     cwd: '/',
-    env: joinFiles.length === 0 ? {} : { JOIN: joinFiles.join(' ') },
+    env: { JOIN: joinFiles.join(' ') },
     shell: false,
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', undefined, 'pipe', ...(architecture === undefined ? [] : (['pipe'] as const))],
+    stdio: stdio(architecture !== undefined, listener),
   });
+  // The copy inside is the only one that takes connections.
+  listener?.close();
   give(child, DESCRIPTOR.passwd, SANDBOX_PASSWD);
   if (architecture !== undefined) give(child, DESCRIPTOR.seccomp, seccompProgram(architecture));
   // With 'pipe' for the first three, Node gives streams for them.
   return child as ChildProcessWithoutNullStreams;
+}
+
+type Stdio = Exclude<StdioOptions, string>;
+
+function stdio(isFiltered: boolean, listener: Server | undefined): Stdio {
+  const all: Stdio = ['pipe', 'pipe', 'pipe', 'ignore', 'pipe', isFiltered ? 'pipe' : 'ignore'];
+  all[LISTENER] = listener === undefined ? 'ignore' : descriptorOf(listener);
+  for (const descriptor of INHERITED) {
+    if (all[descriptor] !== undefined && all[descriptor] !== 'ignore') continue;
+    nothing ??= openSync(devNull, 'r');
+    all[descriptor] = nothing;
+  }
+  return Array.from(all, (one) => one ?? 'ignore');
+}
+
+/** Node has no public name for it. */
+function descriptorOf(listener: Server): number {
+  const { _handle: handle } = listener as unknown as { readonly _handle?: { readonly fd?: unknown } | null };
+  const descriptor = handle?.fd;
+  if (typeof descriptor === 'number' && descriptor > 2) return descriptor;
+  throw new Error('the socket of the sandbox has no descriptor');
 }
 
 function give(child: { readonly stdio: readonly unknown[] }, descriptor: number, content: string | Uint8Array): void {

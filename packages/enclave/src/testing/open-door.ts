@@ -24,6 +24,7 @@ export const MANIFEST: Manifest = {
   name: 'test',
   server: { source: { kind: 'command', command: 'x' }, args: [], environment: {}, transport: 'stdio' },
   sandbox: 'none',
+  auth: { kind: 'none' },
   runtime: { vitrine: '0.1.0', node: '24.21.0' },
 };
 

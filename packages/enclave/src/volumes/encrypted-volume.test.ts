@@ -119,7 +119,10 @@ promise('P1', 'a key of another length, a used mount point and a missing program
 
 promise('P1', 'keys per boot: one for each volume, none the same', async () => {
   let made = 0;
-  const source = randomKeysPerBoot((length) => new Uint8Array(length).fill((made += 1)));
+  const source = randomKeysPerBoot((length) => {
+    made += 1;
+    return new Uint8Array(length).fill(made);
+  });
   expect(source.survivesRestart).toBe(false);
   const [a, b, again] = [await source.key('a'), await source.key('b'), await source.key('a')];
   expect(again).toBe(a);

@@ -154,7 +154,10 @@ const tools = {
     return text(answer);
   },
   afterwards() {
-    setImmediate(async () => process.stderr.write(`outside: ${JSON.stringify(await ask('roots/list', undefined))}\n`));
+    const askOutside = async () => {
+      process.stderr.write(`outside: ${JSON.stringify(await ask('roots/list', undefined))}\n`);
+    };
+    setImmediate(() => void askOutside());
     return text('returned');
   },
   change() {

@@ -85,10 +85,12 @@ const methods = {
   'tools/call': ({ name }) => tools[name](),
 };
 
-lines.on('line', async (line) => {
+async function answer(line) {
   const { id, method, params } = JSON.parse(line);
   if (id === undefined) return;
   const handler = methods[method];
   if (handler === undefined) write({ id, error: { code: -32601, message: `Method not found: ${method}` } });
   else write({ id, result: await handler(params) });
-});
+}
+
+lines.on('line', (line) => void answer(line));

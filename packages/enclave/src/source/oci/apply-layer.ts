@@ -46,7 +46,12 @@ export async function applyLayer(
     // The root itself.
     if (name === undefined) continue;
     const parent = await directoryAt(root, steps.slice(0, -1), what);
-    for (let depth = 1; depth < steps.length; depth += 1) made.add(steps.slice(0, depth).join('/'));
+    for (let depth = 1; depth < steps.length; depth += 1) {
+      const above = steps.slice(0, depth).join('/');
+      // Folders that no entry of their own makes count too.
+      if (!made.has(above)) budget.entries -= 1;
+      made.add(above);
+    }
     if (name === OPAQUE) await clear(parent, steps.slice(0, -1), made);
     else if (name.startsWith(WHITEOUT)) await hide(parent, steps, name.slice(WHITEOUT.length), made, what);
     else if (entry.kind !== 'device') {
