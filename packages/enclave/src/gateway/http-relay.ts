@@ -60,6 +60,8 @@ const PATH = '/mcp';
 const ACCEPT_BOTH = 'application/json, text/event-stream';
 /** A server that does not take a notification must not hold up what comes after it. */
 const NOTIFICATION_MS = 5_000;
+/** A server that opens its standing stream at all does so at once. */
+const LISTEN_MS = 1_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 /** Attempts to go on reading an answer whose stream has ended, one after the other without an event. */
@@ -257,8 +259,12 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
     });
   }
 
-  /** The stream of a 2025-11-25 server for what belongs to no request; opened again as long as the server gives it. */
-  async function listen(): Promise<void> {
+  /**
+   * The stream of a 2025-11-25 server for what belongs to no request; opened again as long as the server gives it.
+   *
+   * @param opened - Called when it is open for the first time, or will not be.
+   */
+  async function listen(opened: () => void): Promise<void> {
     let lastId: string | undefined;
     let wait = RETRY_MS;
     while (!ended.aborted) {
@@ -269,12 +275,14 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
         if (!isStream) {
           answer.body.resume();
           // 405 says that there is no such stream; other refusals will not change either.
-          return;
+          return opened();
         }
+        opened();
         const next = await readEvents(answer.body, (text) => receive(text));
         lastId = next.lastId ?? lastId;
         wait = next.retryMs ?? RETRY_MS;
       } catch {
+        opened();
         wait = Math.min(wait * 2, MAX_RETRY_MS);
       }
       await pause(wait, ended).catch(() => undefined);
@@ -293,6 +301,16 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
     }
   }
 
+  /**
+   * What the server asks during the first call may come on that stream, and is lost where it is not open yet. Some
+   * servers send no headers before there is something to say, so this is waited for only so long.
+   */
+  async function firstListen(): Promise<void> {
+    const { promise: opened, resolve } = Promise.withResolvers<void>();
+    void listen(resolve);
+    await Promise.race([opened, pause(LISTEN_MS, ended).catch(() => undefined)]);
+  }
+
   async function put(message: JSONRPCMessage): Promise<void> {
     if (isRequest(message)) {
       void ask(message);
@@ -302,7 +320,7 @@ export function createHttpRelay(options: HttpRelayOptions): HttpRelay {
     const one = cancels ? running.get((message.params?.['requestId'] ?? '') as RequestId) : undefined;
     // Closing the answer is the whole cancellation of a 2026-07-28 request.
     if (one?.isModern !== true) await tell(message);
-    if (isNotification(message) && message.method === 'notifications/initialized') void listen();
+    if (isNotification(message) && message.method === 'notifications/initialized') await firstListen();
     one?.stop.abort();
   }
 
