@@ -1,5 +1,6 @@
 /**
- * `npm run test:system`: the installed packages under several versions of Node.js and in a browser.
+ * `npm run test:system`: several versions of Node.js and a browser, the conformance suite on both sides,
+ * real clients, the guides.
  *
  * @module
  */
@@ -8,5 +9,12 @@ import config from './vitest.config.ts';
 
 export default mergeConfig(
   { ...config, test: { ...config.test, include: [] } },
-  defineConfig({ test: { include: ['test/system/**/*.system.ts'], testTimeout: 300_000 } }),
+  defineConfig({
+    test: {
+      include: ['test/system/**/*.system.ts'],
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
+      globalSetup: ['test/support/peers-setup.ts'],
+    },
+  }),
 );
