@@ -165,7 +165,7 @@ promise('P8', 'too many running requests in one server are refused one by one', 
 });
 
 promise('P8', 'idle sessions and idle instances end with their processes, used ones stay', async () => {
-  const served = await serve('legacy-server.mjs', [], { sessionIdleMs: 40, instanceIdleMs: 40 });
+  const served = await serve('legacy-server.mjs', [], { sessionIdleMs: 400, instanceIdleMs: 600 });
   const opened = await post(served.url, {
     jsonrpc: '2.0',
     id: 0,
