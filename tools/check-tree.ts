@@ -15,15 +15,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   verifier: [],
   attester: [],
   simulator: ['attester'],
-  enclave: ['attester'],
+  storage: [],
+  keys: ['attester', 'storage'],
+  enclave: ['attester', 'keys'],
   client: ['verifier'],
-  cli: ['verifier', 'attester', 'simulator', 'enclave', 'client'],
+  cli: ['verifier', 'attester', 'simulator', 'storage', 'keys', 'enclave', 'client'],
 };
 const MAX_LINES = 400;
 /** Paths of a machine, hosts of package registries, and marks of unfinished work. */
 const FORBIDDEN: readonly RegExp[] = [
   /\/work\/(?:main|shared|\.)/,
-  /\/root\//,
+  /(?<![.\w])\/root\//,
   /registry\.[a-z]+\.[a-z]+/i,
   /\b(?:TODO|FIXME|XXX|HACK)\b/,
 ];

@@ -9,7 +9,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const SOURCE: string = join(import.meta.dirname, 'peers');
@@ -34,6 +34,8 @@ export async function installedPeers(): Promise<string> {
     await promisify(execFile)(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
       cwd: unfinished,
       shell: process.platform === 'win32',
+      // npm leaves out optional packages that do not want the Node which runs it.
+      env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` },
     });
     await rename(unfinished, folder).catch(async (error: unknown) => {
       // Another process was faster.

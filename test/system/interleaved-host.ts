@@ -20,6 +20,7 @@ const gateway = createGateway({
     dataDirectory: path.join(process.env['TMPDIR'] ?? '/tmp', `vitrine-interleaved-${process.pid}`),
     platform: process.platform,
     systemRoot: undefined,
+    keySocket: false,
   }),
   onServerLog: (line) => process.stderr.write(`${line}\n`),
 });

@@ -48,6 +48,7 @@ const all = (status: Check['status'], other: Readonly<Record<string, Check['stat
   'workload.manifest': status,
   'binding.report-data': status,
   'binding.boot': status,
+  'binding.keys': status,
   'channel.live': status,
   'provenance.source': status,
   ...other,
@@ -72,6 +73,7 @@ describe('raw evidence', () => {
       'workload.manifest': 'unavailable',
       'binding.report-data': 'unavailable',
       'binding.boot': 'unavailable',
+      'binding.keys': 'unavailable',
       'channel.live': 'waived',
       'provenance.source': presets.strict.provenance === 'any' ? 'waived' : 'unavailable',
     });

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Manifest } from '@vitrine/documents';
@@ -35,7 +34,7 @@ export async function benchSandbox({ directory }: Installation): Promise<readonl
     node: process.execPath,
     environment: process.env,
     resolve: () => Promise.reject(new Error('nothing is looked up here')),
-    randomBytes: (length) => randomBytes(length),
+    keys: { volumeKey: () => Promise.reject(new Error('no volume is opened here')), credential: async () => undefined },
     onLog: () => undefined,
   };
   const bare = await chooseHousing({ ...request, sandbox: 'none' });

@@ -8,7 +8,7 @@ export interface Figure {
   readonly name: string;
   /** In `unit`; `×` is a plain ratio. Empty where it could not be measured. */
   readonly samples: readonly number[];
-  readonly unit: 'ms' | '×' | 'kB' | '/s';
+  readonly unit: 'ms' | 'µs' | '×' | 'kB' | '/s';
   /** What was promised for it; empty for the other side of a comparison. */
   readonly target: string;
 }

@@ -1,6 +1,9 @@
 import {
+  type BootBinding,
   type Endorsements,
   formatEvidenceBundle,
+  type KeyStatement,
+  keyStatementRoot,
   type Manifest,
   manifestDigest,
   parseEvidenceBundle,
@@ -13,7 +16,7 @@ import {
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { promise } from '../../../test/promises.ts';
-import { createEvidenceService, type EvidenceServiceOptions } from './evidence-service.ts';
+import { type AttestedKeys, createEvidenceService, type EvidenceServiceOptions } from './evidence-service.ts';
 import type { QuoteSource } from './quote-source.ts';
 
 const manifest: Manifest = {
@@ -174,5 +177,105 @@ describe('channel', () => {
       }),
       { numRuns: 50 },
     );
+  });
+});
+
+const withKeys: Manifest = {
+  ...manifest,
+  keys: {
+    treasury: {
+      origin: 'generated',
+      algorithm: 'ed25519',
+      version: 1,
+      policy: { rules: [{ id: 'all', effect: 'allow', action: 'sign', contexts: ['example'] }] },
+    },
+  },
+};
+
+function statement(changes: Partial<KeyStatement> = {}): KeyStatement {
+  return {
+    type: 'vitrine/key-statement/v1',
+    name: 'treasury',
+    algorithm: 'ed25519',
+    version: 1,
+    state: 'active',
+    publicKey: '11'.repeat(32),
+    origin: 'generated',
+    exportable: false,
+    scope: 'instance',
+    policy: '22'.repeat(48),
+    ...changes,
+  };
+}
+
+const appRoot: NonNullable<BootBinding['appRoot']> = {
+  id: '33'.repeat(32),
+  sources: [
+    { kind: 'simulator', boundTo: 'a file', derivableBy: ['whoever'], survivesUpgrade: true, sharedByReplicas: false },
+  ],
+  copies: 'unbounded',
+};
+
+describe('keys', () => {
+  const keys = {
+    hpkeKey: new Uint8Array(32).fill(4),
+    receiptKey: new Uint8Array(32).fill(5),
+    statements: [statement(), statement({ version: 2 })],
+    appRoot,
+  };
+
+  promise('P4', 'the boot binding commits to every key statement, the root and the keys of the boot', async () => {
+    const service = await createEvidenceService(options({ manifest: withKeys, keys }));
+    expect(service.bootBinding).toMatchObject({
+      hpkeKey: toBase64Url(keys.hpkeKey),
+      receiptKey: toBase64Url(keys.receiptKey),
+      keyStatements: await keyStatementRoot(keys.statements),
+      appRoot,
+    });
+    const bundle = await service.boot();
+    expect(bundle.keyStatements).toEqual({ type: 'vitrine/key-statements/v1', statements: keys.statements });
+    expect((await service.channel(request)).keyStatements).toEqual(bundle.keyStatements);
+    expect(parseEvidenceBundle(formatEvidenceBundle(bundle))).toEqual(bundle);
+    expect(Object.isFrozen(service.bootBinding.appRoot?.sources)).toBe(true);
+  });
+
+  promise('P4', 'changing any one member of what is said of keys changes the report data', async () => {
+    const source = recordingSource();
+    const variants: readonly AttestedKeys[] = [
+      keys,
+      { ...keys, hpkeKey: keys.receiptKey },
+      { ...keys, receiptKey: keys.hpkeKey },
+      { ...keys, statements: [statement({ exportable: true }), statement({ version: 2 })] },
+      { ...keys, statements: [statement()] },
+      { ...keys, appRoot: { ...appRoot, id: '34'.repeat(32) } },
+      { statements: keys.statements },
+    ];
+    for (const variant of variants) {
+      await (await createEvidenceService(options({ source, manifest: withKeys, keys: variant }))).boot();
+    }
+    expect(new Set(source.quoted.map(toHex)).size).toBe(variants.length);
+  });
+
+  test.each<[string, Manifest, AttestedKeys, string]>([
+    ['an HPKE key of another length', withKeys, { ...keys, hpkeKey: new Uint8Array(31) }, 'attester.length'],
+    ['a receipt key of another length', withKeys, { ...keys, receiptKey: new Uint8Array(33) }, 'attester.length'],
+    ['statements that are missing', withKeys, {}, 'attester.key-statements'],
+    ['an empty list for a manifest with keys', withKeys, { statements: [] }, 'attester.key-statements'],
+    ['statements about no key of the manifest', manifest, { statements: [statement()] }, 'attester.key-statements'],
+    [
+      'a statement about one more key',
+      withKeys,
+      { statements: [statement({ name: 'other' }), statement()] },
+      'attester.key-statements',
+    ],
+    [
+      'statements out of order',
+      withKeys,
+      { statements: [statement({ version: 2 }), statement()] },
+      'attester.key-statements',
+    ],
+    ['one statement twice', withKeys, { statements: [statement(), statement()] }, 'attester.key-statements'],
+  ])('refuses %s', async (_name, named, given, code) => {
+    await expect(createEvidenceService(options({ manifest: named, keys: given }))).rejects.toMatchObject({ code });
   });
 });

@@ -12,6 +12,9 @@ import {
   type ChannelBinding,
   documentDigest,
   type EvidenceBundle,
+  type KeyStatement,
+  type KeyStatements,
+  keyStatementRoot,
   type Manifest,
   manifestDigest,
   reportData,
@@ -56,18 +59,33 @@ export interface EvidenceServiceOptions {
   readonly sandbox: BootBinding['sandbox'];
   /** Cryptographically secure randomness. */
   readonly randomBytes: (length: number) => Uint8Array;
+  /** What a key service has to say; absent where there is none. */
+  readonly keys?: AttestedKeys;
+}
+
+/** Keys that the boot binding commits to. Each is copied. */
+export interface AttestedKeys {
+  /** X25519, 32 bytes: where submitted secrets are encrypted to. */
+  readonly hpkeKey?: Uint8Array;
+  /** Ed25519, 32 bytes, of this boot. */
+  readonly receiptKey?: Uint8Array;
+  /** In the order of name and version; there exactly where the manifest names keys. */
+  readonly statements?: readonly KeyStatement[];
+  readonly appRoot?: BootBinding['appRoot'];
 }
 
 /** Makes the boot binding, once, and the service that speaks for it. */
 export async function createEvidenceService(options: EvidenceServiceOptions): Promise<EvidenceService> {
   const { source } = options;
   const manifest = deepFreeze(structuredClone(options.manifest));
-  const bootBinding: BootBinding = Object.freeze({
+  const statements = attestedStatements(manifest, options.keys?.statements);
+  const bootBinding: BootBinding = deepFreeze({
     type: 'vitrine/boot-binding/v1',
     manifestDigest: await manifestDigest(manifest),
     manifestNumber: manifest.number,
     tlsSpki: toHex(exactly(32, options.tlsSpki, 'tlsSpki')),
-    sandbox: options.sandbox,
+    sandbox: { ...options.sandbox },
+    ...(await attested(options.keys ?? {}, statements)),
     nonce: toBase64Url(exactly(32, options.randomBytes(32), 'the boot nonce')),
   });
   const tlsSpki = Uint8Array.from(options.tlsSpki);
@@ -82,6 +100,7 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
       manifest,
       boot: bootBinding,
       ...(binding.type === 'vitrine/channel-binding/v1' ? { channel: binding } : {}),
+      ...(statements === undefined ? {} : { keyStatements: statements }),
       ...(endorsements === undefined ? {} : { endorsements }),
     };
   };
@@ -109,6 +128,38 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
       );
     },
   });
+}
+
+async function attested(
+  { hpkeKey, receiptKey, appRoot }: AttestedKeys,
+  statements: KeyStatements | undefined,
+): Promise<Partial<BootBinding>> {
+  return {
+    ...(hpkeKey === undefined ? {} : { hpkeKey: toBase64Url(exactly(32, hpkeKey, 'hpkeKey')) }),
+    ...(receiptKey === undefined ? {} : { receiptKey: toBase64Url(exactly(32, receiptKey, 'receiptKey')) }),
+    ...(statements === undefined ? {} : { keyStatements: await keyStatementRoot(statements.statements) }),
+    ...(appRoot === undefined ? {} : { appRoot: structuredClone(appRoot) }),
+  };
+}
+
+function attestedStatements(manifest: Manifest, given: readonly KeyStatement[] | undefined): KeyStatements | undefined {
+  const named = Object.keys(manifest.keys ?? {}).toSorted();
+  const stated = new Set((given ?? []).map(({ name }) => name));
+  if (named.length !== stated.size || !named.every((name) => stated.has(name))) {
+    throw new UsageError(
+      'attester.key-statements',
+      `the statements must be about the keys of the manifest, [${named.join(', ')}], and are about [${[...stated].join(', ')}]`,
+    );
+  }
+  if (given === undefined || given.length === 0) return undefined;
+  const isOrdered = given.every((one, index) => {
+    const before = given[index - 1];
+    return before === undefined || before.name < one.name || (before.name === one.name && before.version < one.version);
+  });
+  if (!isOrdered) {
+    throw new UsageError('attester.key-statements', 'key statements must be in the order of name and version');
+  }
+  return deepFreeze(structuredClone({ type: 'vitrine/key-statements/v1', statements: given }));
 }
 
 function exactly(length: number, bytes: Uint8Array, what: string): Uint8Array {

@@ -43,6 +43,7 @@ export {
   derUtf8String,
 } from './der-encode.ts';
 export {
+  type AttestedKeys,
   type ChannelRequest,
   createEvidenceService,
   type EvidenceService,
@@ -51,3 +52,4 @@ export {
 export { createInstanceIdentity, type InstanceIdentity } from './instance-certificate.ts';
 export { encodePem } from './pem.ts';
 export type { QuoteSource } from './quote-source.ts';
+export type { RootSecretSource } from './root-secret.ts';

@@ -14,10 +14,12 @@ import { diffSpec } from './specs/diff.ts';
 import { doctorSpec } from './specs/doctor.ts';
 import { explainSpec } from './specs/explain.ts';
 import { initSpec } from './specs/init.ts';
+import { keysSpec } from './specs/keys.ts';
 import { manSpec } from './specs/man.ts';
 import { pinsSpec } from './specs/pins.ts';
 import { proxySpec } from './specs/proxy.ts';
 import { runSpec } from './specs/run.ts';
+import { secretsSpec } from './specs/secrets.ts';
 import { verifySpec } from './specs/verify.ts';
 
 /** All commands, in the order of the help text. */
@@ -35,6 +37,12 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   { spec: proxySpec, audience: 'Use a server', load: async () => (await import('./commands/proxy.ts')).runProxy },
   { spec: pinsSpec, audience: 'Use a server', load: async () => (await import('./commands/pins.ts')).runPins },
+  { spec: keysSpec, audience: 'Use a server', load: async () => (await import('./commands/keys.ts')).runKeys },
+  {
+    spec: secretsSpec,
+    audience: 'Use a server',
+    load: async () => (await import('./commands/secrets.ts')).runSecrets,
+  },
   { spec: runSpec, audience: 'Host a server', load: async () => (await import('./commands/run.ts')).runRun },
   { spec: initSpec, audience: 'Host a server', load: async () => (await import('./commands/init.ts')).runInit },
   { spec: configSpec, audience: 'Host a server', load: async () => (await import('./commands/config.ts')).runConfig },

@@ -24,6 +24,7 @@ function hosted(change: Partial<Hosted>): Hosted {
     manifestDigest: 'ab'.repeat(48),
     sandbox: { obtained: { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' } },
     referenceValues: '/tmp/reference.json',
+    keys: { isolation: { uid: 'own', network: 'none', dumpable: false } },
     ...change,
   };
 }
@@ -54,4 +55,15 @@ promise('P7', 'what was not obtained is said, with the reason', () => {
 test('as JSON it has what was obtained', () => {
   const shown = JSON.parse(firstScreen(hosted({}), true, PLAIN)) as { readonly sandbox: unknown };
   expect(shown.sandbox).toEqual({ process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' });
+});
+
+promise('P4', 'how far the key service is apart is said, and the root that was made', () => {
+  expect(screen({})).toMatch(/Key service +a process of its own: a user of its own, no network\n/);
+  expect(screen({})).not.toMatch(/Root/);
+  const isolation = { uid: 'shared', network: 'host', dumpable: true } as const;
+  const shown = screen({ keys: { isolation, appRoot: { id: 'ab'.repeat(32), isNew: true } } });
+  expect(shown).toMatch(
+    /Key service +a process of its own: the same user as this process, the network of this machine\n/,
+  );
+  expect(shown).toMatch(/Root +abababababababab…, made at this start\n/);
 });

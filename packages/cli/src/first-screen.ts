@@ -5,6 +5,7 @@
  */
 import type { Manifest, ServerSource } from '@vitrine/documents';
 import type { Obtained } from '@vitrine/enclave';
+import type { SpawnedKeyService } from '@vitrine/keys/client';
 import { printedCommand } from './printed-command.ts';
 import { surroundings } from './surroundings.ts';
 import { clean, type Terminal, wrap } from './terminal.ts';
@@ -21,18 +22,24 @@ export interface Hosted {
   };
   /** The file with the reference values of this run. */
   readonly referenceValues: string;
+  readonly keys: {
+    /** What separates the key service from other processes. */
+    readonly isolation: SpawnedKeyService['obtained'];
+    /** Where there is one; `isNew`: it was made at this start. */
+    readonly appRoot?: { readonly id: string; readonly isNew: boolean };
+  };
 }
 
-const SHOWN: readonly string[] = ['Sandbox', 'Files', 'May connect to', 'Callers'];
+const SHOWN: readonly string[] = ['Sandbox', 'Files', 'May connect to', 'Callers', 'Keys', 'Credentials', 'Documents'];
 
 /** The screen, or with `json` one object on one line. */
 export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): string {
-  const { url, manifest, manifestDigest, referenceValues, sandbox } = hosted;
+  const { url, manifest, manifestDigest, referenceValues, sandbox, keys } = hosted;
   const trust = ['--allow-simulator', '--reference', referenceValues];
   const verify = ['npx', 'vitrine', 'verify', url, ...trust];
   const add = ['npx', 'vitrine', 'add', url, ...trust, '--client', 'claude-desktop'];
   if (json) {
-    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, manifest, manifestDigest, referenceValues, verify, add })}\n`;
+    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, keyService: keys.isolation, ...(keys.appRoot === undefined ? {} : { appRoot: keys.appRoot }), manifest, manifestDigest, referenceValues, verify, add })}\n`;
   }
   const line = (name: string, text: string): string =>
     `  ${name.padEnd(14)} ${wrap(text, terminal.width, ' '.repeat(17))}`;
@@ -43,6 +50,7 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     line('Server', clean(describe(manifest.server.source))),
     line('Manifest', `${clean(manifest.name)} number ${manifest.number}, ${manifestDigest.slice(0, 16)}…`),
     ...surroundingLines(hosted).map(([label, text]) => line(label, text)),
+    ...keyLines(hosted).map(([label, text]) => line(label, text)),
     '',
     'Look at it:',
     `  ${printedCommand(verify, process.platform)}`,
@@ -63,6 +71,18 @@ function surroundingLines({ manifest, sandbox }: Hosted): readonly (readonly [st
   return surroundings(manifest, sandbox.obtained)
     .filter(([label]) => SHOWN.includes(label))
     .map(([label, text]) => [label, clean(`${text}${added[label] ?? ''}`)]);
+}
+
+/** How far the key service is apart, and the root that service keys come from. */
+function keyLines({ keys: { isolation, appRoot } }: Hosted): readonly (readonly [string, string])[] {
+  const user = isolation.uid === 'own' ? 'a user of its own' : 'the same user as this process';
+  const network = isolation.network === 'none' ? 'no network' : 'the network of this machine';
+  return [
+    ['Key service', `a process of its own: ${user}, ${network}`],
+    ...(appRoot === undefined
+      ? []
+      : [['Root', `${appRoot.id.slice(0, 16)}…${appRoot.isNew ? ', made at this start' : ''}`] as const]),
+  ];
 }
 
 function describe(source: ServerSource): string {

@@ -11,7 +11,7 @@ type Sandbox = BootBinding['sandbox'];
 const FILES: Readonly<Record<Sandbox['volume'], string>> = {
   directory: 'in the clear on the machine’s disk',
   ephemeral: 'in memory, gone when it ends',
-  encrypted: 'encrypted on the machine’s disk, until it restarts',
+  encrypted: 'encrypted on the machine’s disk',
 };
 
 /** Labels and texts, in the order in which they are shown. Texts may hold what an operator wrote. */
@@ -29,6 +29,34 @@ export function surroundings(
       'Tools',
       manifest.catalogue?.kind === 'pinned' ? 'pinned by the manifest' : 'not bound: they can change while it runs',
     ],
+    ...keyRows(manifest),
+  ];
+}
+
+/** What the key service does for the server; nothing where it has no keys and keeps nothing. */
+function keyRows({ keys, credentials, store }: Manifest): readonly (readonly [label: string, text: string])[] {
+  return [
+    ...(keys === undefined
+      ? []
+      : [
+          [
+            'Keys',
+            `${Object.entries(keys)
+              .map(([name, { algorithm, origin }]) => `${name} (${algorithm}, ${origin})`)
+              .join(', ')}; the server can ask, never read`,
+          ] as const,
+        ]),
+    ...(credentials === undefined
+      ? []
+      : [
+          [
+            'Credentials',
+            Object.entries(credentials)
+              .map(([name, { allow }]) => `${name} for ${[...new Set(allow.map(({ host }) => host))].join(', ')}`)
+              .join('; '),
+          ] as const,
+        ]),
+    ...(store === undefined ? [] : [['Documents', 'in the sealed store, each caller’s apart'] as const]),
   ];
 }
 

@@ -77,6 +77,8 @@ export {
   writePin,
 } from './pins/pins-store.ts';
 export { type Environment, simulatorRootFile, vitrineHome } from './pins/vitrine-home.ts';
+export { type SealSecretOptions, type SecretOwner, sealSecret } from './secrets/seal-secret.ts';
+export { type SubmitOptions, type Submitted, submitSecret } from './secrets/submit-secret.ts';
 export { isLoopback, normaliseUrl } from './server-url.ts';
 export type { ClientIdentity, RegisteredClient } from './sign-in/client-identity.ts';
 export { type SignInContext, type SignInFlags, signInFromFlags } from './sign-in/from-flags.ts';

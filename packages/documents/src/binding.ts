@@ -10,7 +10,16 @@
 import { digest } from '#digest';
 import { canonicalBytes } from './canonical.ts';
 import { concatBytes } from './encoding.ts';
-import { base64Url, hex, type Infer, integer, object, oneOf, type Shape } from './shape.ts';
+import { base64Url, hex, type Infer, integer, list, object, oneOf, optional, type Shape, text } from './shape.ts';
+
+/** Where a part of the secret comes from that wraps the root, and who else can get it. */
+const rootSource = object({
+  kind: text('a kind of source', /^[a-z][a-z0-9-]*$/),
+  boundTo: text('what the secret depends on'),
+  derivableBy: list(text('who else can derive it'), 0),
+  survivesUpgrade: oneOf(true, false),
+  sharedByReplicas: oneOf(true, false),
+});
 
 const bootShape = object({
   type: oneOf('vitrine/boot-binding/v1'),
@@ -30,6 +39,23 @@ const bootShape = object({
     /** Where its files are: in the clear on a disk, in memory, or encrypted on a disk. */
     volume: oneOf('directory', 'ephemeral', 'encrypted'),
   }),
+  /** Where submitted secrets are encrypted to: DHKEM(X25519, HKDF-SHA256), made at this boot. There with `appRoot`. */
+  hpkeKey: optional(base64Url(32)),
+  /** Ed25519 key of this boot for statements about single calls. */
+  receiptKey: optional(base64Url(32)),
+  /** Root over all key statements, see `key-statement.ts`. There exactly where the manifest names keys. */
+  keyStatements: optional(hex(32)),
+  /** The random root that service keys are derived from; there exactly where something is. */
+  appRoot: optional(
+    object({
+      /** Names the root and tells nothing of it. */
+      id: hex(32),
+      /** What wraps it. All of them are needed together. */
+      sources: list(rootSource),
+      /** Whether a restored older copy of the state would be noticed. */
+      copies: oneOf('unbounded'),
+    }),
+  ),
   /** Fresh at every boot, so no two boots have the same binding. */
   nonce: base64Url(32),
 });
@@ -52,6 +78,7 @@ const channelShape = object({
 export type BootBinding = Infer<typeof bootShape>;
 /** What holds for one TLS connection. */
 export type ChannelBinding = Infer<typeof channelShape>;
+export type RootSource = Infer<typeof rootSource>;
 export const bootBindingShape: Shape<BootBinding> = bootShape;
 export const channelBindingShape: Shape<ChannelBinding> = channelShape;
 

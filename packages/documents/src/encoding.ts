@@ -98,6 +98,7 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined
 
 /** Whether two byte strings are equal. Not constant-time: for public values only. */
 export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left === right) return true;
   if (left.length !== right.length) return false;
   for (let index = 0; index < left.length; index++) {
     if (left[index] !== right[index]) return false;

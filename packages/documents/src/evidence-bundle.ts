@@ -12,6 +12,7 @@ import { canonicalBytes } from './canonical.ts';
 import { fromBase64Url, sameBytes, toBase64Url } from './encoding.ts';
 import { type Endorsements, endorsementsShape } from './endorsements.ts';
 import { MalformedEvidenceError } from './errors.ts';
+import { type KeyStatements, keyStatementsShape } from './key-statement.ts';
 import { type Manifest, manifestShape } from './manifest.ts';
 import { type Shape, showPath } from './shape.ts';
 import { type JsonValue, parseStrictJson } from './strict-json.ts';
@@ -37,6 +38,8 @@ export interface EvidenceBundle {
   readonly eventLog?: Uint8Array<ArrayBuffer>;
   /** Absent in evidence that was made at boot and is not about a connection. */
   readonly channel?: ChannelBinding;
+  /** What the enclave says of its keys. */
+  readonly keyStatements?: KeyStatements;
   readonly endorsements?: Endorsements;
 }
 
@@ -53,6 +56,11 @@ const DOCUMENTS = {
     label: 'binding.channel',
     mediaType: 'application/vnd.vitrine.channel-binding+json',
     shape: channelBindingShape,
+  },
+  keyStatements: {
+    label: 'key-statements',
+    mediaType: 'application/vnd.vitrine.key-statements+json',
+    shape: keyStatementsShape,
   },
   endorsements: {
     label: 'endorsements',
@@ -75,7 +83,7 @@ export function formatEvidenceBundle(bundle: EvidenceBundle): string {
     hardware: [`application/vnd.vitrine.${bundle.hardware.technology}`, toBase64Url(bundle.hardware.bytes)],
   };
   if (bundle.eventLog !== undefined) collection['eventlog'] = [EVENT_LOG_TYPE, toBase64Url(bundle.eventLog)];
-  for (const key of ['manifest', 'boot', 'channel', 'endorsements'] as const) {
+  for (const key of ['manifest', 'boot', 'channel', 'keyStatements', 'endorsements'] as const) {
     const document = bundle[key];
     if (document === undefined) continue;
     const member = DOCUMENTS[key];
@@ -105,6 +113,7 @@ export function parseEvidenceBundle(text: string): EvidenceBundle {
   if (technology === undefined) throw malformed(`unknown media type ${JSON.stringify(hardwareType)} of "hardware"`);
   const eventLog = readEventLog(members);
   const channel = readDocument(members, DOCUMENTS.channel, channelBindingShape);
+  const keyStatements = readDocument(members, DOCUMENTS.keyStatements, keyStatementsShape);
   const endorsements = readDocument(members, DOCUMENTS.endorsements, endorsementsShape);
   return {
     hardware: { technology, bytes: hardwareBytes },
@@ -112,6 +121,7 @@ export function parseEvidenceBundle(text: string): EvidenceBundle {
     boot: present(readDocument(members, DOCUMENTS.boot, bootBindingShape), 'binding.boot'),
     ...(eventLog === undefined ? {} : { eventLog }),
     ...(channel === undefined ? {} : { channel }),
+    ...(keyStatements === undefined ? {} : { keyStatements }),
     ...(endorsements === undefined ? {} : { endorsements }),
   };
 }

@@ -6,7 +6,14 @@
  */
 
 export { digest } from '#digest';
-export { type BootBinding, bootBindingShape, type ChannelBinding, channelBindingShape, reportData } from './binding.ts';
+export {
+  type BootBinding,
+  bootBindingShape,
+  type ChannelBinding,
+  channelBindingShape,
+  type RootSource,
+  reportData,
+} from './binding.ts';
 export { canonicalBytes, documentDigest } from './canonical.ts';
 export { catalogueBytes } from './catalogue.ts';
 export { parseDocument, parseJsonFile } from './document-file.ts';
@@ -21,9 +28,21 @@ export {
   MAX_BUNDLE_BYTES,
   parseEvidenceBundle,
 } from './evidence-bundle.ts';
+export { egressHostShape } from './host-name.ts';
+export {
+  type EvmEffectPattern,
+  type KeyAction,
+  type KeyApprover,
+  type KeyLimit,
+  type KeyPolicy,
+  type KeyRule,
+  keyPolicyShape,
+  type SolanaEffectPattern,
+} from './key-policy.ts';
+export { type CredentialSpec, type KeyAlgorithm, type KeySpec, keysShape, secretsShape } from './key-spec.ts';
+export { type KeyStatement, type KeyStatements, keyStatementRoot, keyStatementsShape } from './key-statement.ts';
 export {
   authShape,
-  egressHostShape,
   limitsShape,
   type Manifest,
   manifestDigest,
@@ -37,6 +56,17 @@ export {
   type TdxRegisters,
   tdxRegistersShape,
 } from './reference-values.ts';
+export {
+  MAX_SECRET_BYTES,
+  requireSecretValue,
+  type SealedSecret,
+  type SealedSecretHeader,
+  type SecretPurpose,
+  sealedSecretAad,
+  sealedSecretInfo,
+  sealedSecretShape,
+  sealedSecretSigned,
+} from './sealed-secret.ts';
 export {
   base64Url,
   either,

@@ -7,6 +7,8 @@
  * @module
  */
 import { documentDigest } from './canonical.ts';
+import { egressHostShape } from './host-name.ts';
+import { keysShape, secretsShape } from './key-spec.ts';
 import { hex, type Infer, integer, list, mapOf, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
 
 const npmSource = object({
@@ -54,13 +56,7 @@ const moduleSource = object({
 /** A bare command line: what it runs is not measured. */
 const commandSource = object({ kind: oneOf('command'), command: text('a command') });
 
-/** An exact host name, or `*.` before one for the names below it. Never an address: the last label begins with a letter. */
-const hostName = text(
-  'a host name, or *. before one',
-  /^(?:\*\.)?(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
-);
-
-const egressRule = object({ host: hostName, port: integer(1) });
+const egressRule = object({ host: egressHostShape, port: integer(1) });
 
 const auth = tagged('kind', {
   /** Anybody who reaches the server may call it. */
@@ -134,11 +130,18 @@ const shape = object({
   /** Who is served. Absent: clients without evidence of their own too. */
   clients: optional(oneOf('attested')),
   logs: optional(object({ child: oneOf('drop', 'operator') })),
+  /** Keys that the server may have used, by name, each under its policy. */
+  keys: optional(keysShape),
+  /** Values that are added to requests on their way out, and that the server never sees. */
+  credentials: optional(secretsShape),
+  /** `sealed`: the server may keep documents in the sealed store, for each principal its own. */
+  store: optional(oneOf('sealed')),
+  /** A JSON-RPC signer for programs that know nothing of Vitrine, on this port of the server's own loopback interface. */
+  signer: optional(object({ port: integer(1), key: text('the name of a key') })),
   runtime: object({ vitrine: text('a version'), node: text('a version') }),
 });
 
 /** Parts that configurations are written with, too. */
-export const egressHostShape: Shape<string> = hostName;
 export const authShape: Shape<Infer<typeof auth>> = auth;
 export const limitsShape: Shape<Infer<typeof limits>> = limits;
 

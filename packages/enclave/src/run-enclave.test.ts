@@ -5,6 +5,7 @@ import { promise } from '../../../test/promises.ts';
 import { ServerFailedError } from './gateway/failure.ts';
 import { createGateway, type Gateway, type GatewayOptions } from './gateway/gateway.ts';
 import { plainHousing } from './gateway/testing/served.ts';
+import { localKeyService } from './local-key-service.ts';
 import { type EnclaveOptions, type RunningEnclave, startEnclave } from './run-enclave.ts';
 import { ask, dial, MANIFEST, quoteSource } from './testing/open-door.ts';
 
@@ -38,16 +39,18 @@ function fakeGateway(): FakeGateway {
 }
 
 async function start(gateway: EnclaveOptions['gateway'], more: Partial<EnclaveOptions> = {}): Promise<RunningEnclave> {
+  const manifest = more.manifest ?? MANIFEST;
+  const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
   const enclave = await startEnclave({
-    manifest: MANIFEST,
+    manifest,
     housing: plainHousing({ command: process.execPath, args: ['-e', ''], cwd: process.cwd(), environment: {} }),
     fetch: () => Promise.reject(new Error('no network here')),
-    source: quoteSource,
+    keys: localKeyService({ source: quoteSource, manifest, randomBytes }),
     listen: { host: '127.0.0.1', port: 0, publicHosts: [] },
     gateway,
     onServerLog: () => undefined,
     now: () => new Date(),
-    randomBytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
+    randomBytes,
     ...more,
   });
   onTestFinished(() => enclave.stop(0));
@@ -121,6 +124,56 @@ test('a command that cannot be started is the server’s failure', async () => {
     code: 'server.failed',
     message: expect.stringContaining('ENOENT'),
   });
+});
+
+promise('P4', 'when the key service ends by itself, nothing is served any more, and why is said', async () => {
+  const fake = fakeGateway();
+  fake.closing.resolve();
+  fake.ready.resolve();
+  const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
+  const closed: string[] = [];
+  const local = localKeyService({
+    source: quoteSource,
+    manifest: MANIFEST,
+    randomBytes: (length) => new Uint8Array(length),
+  });
+  const enclave = await start(fake.create, {
+    keys: { ...local, failed: ended, close: async () => void closed.push('keys') },
+  });
+  await enclave.ready;
+  end(new Error('it was ended by SIGKILL'));
+  const failure = await enclave.failed;
+  expect(failure).toMatchObject({ code: 'keys.failed', message: expect.stringContaining('ended by SIGKILL') });
+  await expect(dial(enclave.port)).rejects.toThrow();
+  expect([fake.calls, closed]).toEqual([['create', 'close 0'], ['keys']]);
+});
+
+promise('P4', 'a key service that ends while the server starts is the failure that is told', async () => {
+  const fake = fakeGateway();
+  const local = localKeyService({
+    source: quoteSource,
+    manifest: MANIFEST,
+    randomBytes: (length) => new Uint8Array(length),
+  });
+  const enclave = await start(
+    (options) => {
+      const gateway = fake.create(options);
+      return { ...gateway, close: async () => fake.ready.reject(new ServerFailedError('closed')) };
+    },
+    { keys: { ...local, failed: Promise.resolve(new Error('no more')) } },
+  );
+  await expect(enclave.ready).rejects.toMatchObject({ code: 'keys.failed' });
+  await expect(enclave.failed).resolves.toMatchObject({ code: 'keys.failed' });
+});
+
+promise('P4', 'an enclave without evidence does not open its door', async () => {
+  const local = localKeyService({
+    source: quoteSource,
+    manifest: MANIFEST,
+    randomBytes: (length) => new Uint8Array(length),
+  });
+  const bind = (): Promise<never> => Promise.reject(new Error('the device is gone'));
+  await expect(start(fakeGateway().create, { keys: { ...local, bind } })).rejects.toThrow('the device is gone');
 });
 
 test('a stop while starting is no failure of the server', async () => {

@@ -1,18 +1,14 @@
 /**
- * Starts and stops the enclave, all of it in one process beside the hosted server: identity, evidence,
- * front door, gateway, in this order. Evidence is asked for through its typed interface only, so that a
- * process of its own can give it later.
+ * Starts and stops the enclave beside the key service and the hosted server: identity, evidence, front
+ * door, gateway, in this order. Evidence and everything about keys is asked of the key service, through its
+ * typed interface only. When that ends, so does the enclave.
  *
  * @module
  */
 import { performance } from 'node:perf_hooks';
-import {
-  createEvidenceService,
-  createInstanceIdentity,
-  type EvidenceService,
-  type QuoteSource,
-} from '@vitrine/attester';
-import type { Manifest } from '@vitrine/documents';
+import { createInstanceIdentity, type EvidenceService } from '@vitrine/attester';
+import { type Manifest, VitrineError } from '@vitrine/documents';
+import type { KeyService } from '@vitrine/keys/client';
 import type { ListenSettings } from './config/settings.ts';
 import { requireEnforceable } from './enforceable.ts';
 import {
@@ -41,8 +37,8 @@ export interface EnclaveOptions {
   readonly housing: Housing;
   /** Gets the keys of an authorization server; follows no redirect. */
   readonly fetch: OauthDependencies['fetch'];
-  /** Signs report data. Handed to the evidence service and to nothing else. */
-  readonly source: QuoteSource;
+  /** Gives evidence, and is alone with the keys; closed with the enclave. */
+  readonly keys: KeyService;
   readonly listen: ListenSettings;
   /** Normally `createGateway`. */
   readonly gateway: (options: GatewayOptions) => Gateway;
@@ -68,10 +64,13 @@ export interface RunningEnclave {
   /** Where the metrics are. */
   readonly metricsUrl?: string;
   readonly evidence: EvidenceService;
-  /** Resolves when the server answers; rejects with ServerFailedError, after everything has been torn down. */
+  /** Resolves when the server answers; rejects as {@link RunningEnclave.failed} resolves. */
   readonly ready: Promise<void>;
-  /** Resolves when the server failed by itself and everything has been torn down; otherwise it never settles. */
-  readonly failed: Promise<ServerFailedError>;
+  /**
+   * Resolves when server (ServerFailedError) or key service (VitrineError with code `keys.failed`) failed by
+   * themselves and everything has been torn down; otherwise it never settles.
+   */
+  readonly failed: Promise<VitrineError>;
   /**
    * Refuses new connections, lets running requests finish for `graceMs`, then ends everything. Idempotent:
    * a second call waits for the first, whatever its own `graceMs`.
@@ -85,17 +84,11 @@ export interface RunningEnclave {
  * @throws UsageError when it cannot listen there, or the manifest demands what was not obtained (`manifest.unenforced`).
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
-  const { manifest } = options;
-  requireEnforceable(manifest, options.housing.obtained);
+  const { manifest, keys, housing } = options;
+  requireEnforceable(manifest, housing, keys.statements);
   const { auth } = manifest;
   const identity = createInstanceIdentity(options.now());
-  const evidence = await createEvidenceService({
-    source: options.source,
-    manifest,
-    tlsSpki: identity.spkiSha256,
-    sandbox: options.housing.obtained,
-    randomBytes: options.randomBytes,
-  });
+  const evidence = await keys.bind({ tlsSpki: identity.spkiSha256, sandbox: housing.obtained });
 
   const authenticator = createAuthenticator(auth, { fetch: options.fetch, now: options.now });
   const metrics = createMetrics();
@@ -110,6 +103,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     // Nothing is handed over while the state is `starting`, and it is that until there is a gateway.
     handle: async (request, response, principal) => gateway?.handle(request, response, principal),
     auth: { settings: auth, authenticator },
+    ...(wantsSecrets(manifest) ? { acceptSecret: (sealed: unknown) => keys.acceptSecret(sealed) } : {}),
     state: () => state,
     now: () => performance.now(),
     limits: { ...options.limits, requests: requestLimits(options) },
@@ -133,6 +127,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     await started.close(graceMs);
     await door.close();
     await metricsServer?.close();
+    await keys.close();
     telemetry.state('stopped');
   };
   const stop = (graceMs: number): Promise<void> => {
@@ -140,7 +135,17 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
     return stopped;
   };
 
-  const { promise: failed, resolve: fail } = Promise.withResolvers<ServerFailedError>();
+  const { promise: failed, resolve: fail } = Promise.withResolvers<VitrineError>();
+  let keysFailure: VitrineError | undefined;
+  void keys.failed.then(async ({ message }) => {
+    if (stopped !== undefined) return;
+    keysFailure = new VitrineError(
+      'keys.failed',
+      `the key service ended by itself (${message}); nothing is served without it, so the enclave has stopped. Start it again`,
+    );
+    await stop(0);
+    fail(keysFailure);
+  });
   const ready = started.ready.then(
     () => {
       if (state !== 'starting') return;
@@ -152,7 +157,7 @@ export async function startEnclave(options: EnclaveOptions): Promise<RunningEncl
       await stop(0);
       const failure = asServerFailure(cause);
       if (!wanted) fail(failure);
-      throw failure;
+      throw keysFailure ?? failure;
     },
   );
   // It is also reported through `failed`; a caller that waits for that only must not crash.
@@ -183,11 +188,17 @@ async function startGateway(
       // The server may write what users sent it, so by default nobody gets that.
       onServerLog: options.manifest.logs?.child === 'operator' ? options.onServerLog : () => undefined,
       telemetry,
+      keys: options.keys,
     });
   } catch (cause) {
     await door.close();
     throw cause;
   }
+}
+
+/** Whether something of the manifest is handed in by its owner. */
+function wantsSecrets({ credentials, keys }: Manifest): boolean {
+  return credentials !== undefined || Object.values(keys ?? {}).some(({ origin }) => origin === 'imported');
 }
 
 /** What the manifest says of rates holds, whatever else was asked for. */

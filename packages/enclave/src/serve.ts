@@ -17,6 +17,7 @@ import { type Manifest, manifestDigest } from '@vitrine/documents';
 import type { ListenSettings } from './config/settings.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { inProcessHousing } from './housing/in-process-housing.ts';
+import { localKeyService } from './local-key-service.ts';
 import { startEnclave } from './run-enclave.ts';
 
 /** What of the manifest the program decides; none of it has a default. */
@@ -75,7 +76,7 @@ export async function serve(factory: McpServerFactory, settings: ServeSettings):
     manifest,
     housing: inProcessHousing(factory),
     fetch: (url, options) => fetch(url, options),
-    source: settings.source(digest),
+    keys: localKeyService({ source: settings.source(digest), manifest, randomBytes: (length) => randomBytes(length) }),
     listen: settings.listen,
     gateway: createGateway,
     onServerLog: settings.onServerLog ?? (() => undefined),

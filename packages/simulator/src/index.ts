@@ -7,4 +7,10 @@
 export { type CollateralService, createCollateralHandler } from './collateral-handler.ts';
 export { SIMULATOR_ROOT_NAME } from './pki.ts';
 export type { Registers } from './registers.ts';
-export { openSimulator, type SimulatedTd, type Simulator, type SimulatorOptions } from './simulator.ts';
+export {
+  openSimulator,
+  type SimulatedTd,
+  type Simulator,
+  type SimulatorOptions,
+  simulatedReferenceValues,
+} from './simulator.ts';

@@ -7,12 +7,13 @@
  *
  * @module
  */
-import type { QuoteSource } from '@vitrine/attester';
+import type { QuoteSource, RootSecretSource } from '@vitrine/attester';
 import { type DcapCollateral, type ReferenceValues, toHex, UsageError } from '@vitrine/documents';
 import { makeCollateral } from './collateral.ts';
 import { generateKeyPair, pointOf } from './keys.ts';
 import { makeQuote } from './quote.ts';
 import { launchRegisters, type Registers, registerClaims } from './registers.ts';
+import { simulatedRootSecret } from './root-secret.ts';
 import { openState } from './state.ts';
 
 export interface SimulatorOptions {
@@ -49,6 +50,8 @@ export interface Simulator {
   collateral(): DcapCollateral;
   /** What the registers of a TD with that manifest must be. */
   referenceValues(manifestDigest: string): ReferenceValues;
+  /** What stands for the secret of a machine. It is a file: whoever reads the state directory has it. */
+  rootSecret(): RootSecretSource;
 }
 
 const DAY_MS = 86_400_000;
@@ -81,6 +84,7 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     rootPublicKey: pointOf(pki.root.key),
     fmspc: toHex(pki.platform.fmspc).toUpperCase(),
     collateral,
+    rootSecret: () => simulatedRootSecret(options.directory),
     launch: (manifestDigest) => {
       const registers = launchRegisters(release, manifestDigest);
       return {
@@ -98,18 +102,23 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
         endorsements: async () => ({ type: 'vitrine/endorsements/v1', dcap: [collateral()] }),
       };
     },
-    referenceValues: (manifestDigest) => ({
-      type: 'vitrine/reference-values/v1',
-      release,
-      entries: [
-        {
-          technology: 'tdx',
-          shape: 'simulator',
-          registers: { ...launchRegisters(release, manifestDigest) },
-          computedBy: 'vitrine simulator',
-          manifestDigest,
-        },
-      ],
-    }),
+    referenceValues: (manifestDigest) => simulatedReferenceValues(release, manifestDigest),
+  };
+}
+
+/** What the registers of a simulated TD of that release must be; for whoever has no business with its keys. */
+export function simulatedReferenceValues(release: string, manifestDigest: string): ReferenceValues {
+  return {
+    type: 'vitrine/reference-values/v1',
+    release,
+    entries: [
+      {
+        technology: 'tdx',
+        shape: 'simulator',
+        registers: { ...launchRegisters(release, manifestDigest) },
+        computedBy: 'vitrine simulator',
+        manifestDigest,
+      },
+    ],
   };
 }

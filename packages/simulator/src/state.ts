@@ -2,9 +2,10 @@
  * The state directory: where one simulator keeps its false PKI, so that its root stays the same
  * from one run to the next and never is the same as anybody else's.
  *
- * `simulator-keys.json` holds everything, secrets included, for the owner alone (mode 0600).
+ * `simulator-keys.json` holds the PKI, private keys included, for the owner alone (mode 0600).
  * `root.pem` repeats the root certificate, to be handed to relying parties. Both appear whole or not
  * at all, and of two simulators that start at once in a new directory, both use the first one's keys.
+ * `root-secret.ts` keeps a third file there.
  *
  * @module
  */
@@ -58,11 +59,11 @@ export async function openState(directory: string, now: Date): Promise<Simulator
   }
 }
 
-/** The file appears with all of `text` or, when another process was first, stays as that one made it. */
-async function createOnce(file: string, text: string): Promise<void> {
+/** The file appears with all of `content` or, when another process was first, stays as that one made it. */
+export async function createOnce(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = temporaryName(file);
   try {
-    await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
+    await writeFile(temporary, content, { mode: 0o600, flag: 'wx', flush: true });
     await link(temporary, file);
   } catch (cause) {
     if (!isSystemError(cause) || cause.code !== 'EEXIST') throw cause;
@@ -175,6 +176,6 @@ function damaged(file: string, why: string): UsageError {
   );
 }
 
-function isSystemError(value: unknown): value is NodeJS.ErrnoException {
+export function isSystemError(value: unknown): value is NodeJS.ErrnoException {
   return value instanceof Error && 'syscall' in value;
 }

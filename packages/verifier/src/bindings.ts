@@ -5,6 +5,7 @@
  * @module
  */
 import { documentDigest, type EvidenceBundle, reportData, toHex } from '@vitrine/documents';
+import { appraiseKeyStatements } from './key-statements.ts';
 import type { Check } from './result.ts';
 
 /** What the caller saw on its own side of the connection. */
@@ -17,7 +18,13 @@ export interface ExpectedChannel {
   readonly leafSpki: string;
 }
 
-export const BINDING_CHECKS = ['workload.manifest', 'binding.report-data', 'binding.boot', 'channel.live'] as const;
+export const BINDING_CHECKS = [
+  'workload.manifest',
+  'binding.report-data',
+  'binding.boot',
+  'binding.keys',
+  'channel.live',
+] as const;
 
 /**
  * @param reportDataHex - The 64 bytes from authenticated hardware evidence.
@@ -57,6 +64,7 @@ export async function appraiseBindings(
           'The report data in the hardware evidence does not commit to the bindings in the bundle: the evidence was made for something else.',
         ),
     bootLink(bundle, bootDigest, anchor),
+    await appraiseKeyStatements(bundle, anchor),
     channelLink(bundle, expected),
   ];
 }

@@ -64,6 +64,13 @@ export const COMMON_CHECKS: readonly CheckInfo[] = [
     specification: `${DESIGN}, boot binding and channel binding`,
   },
   {
+    id: 'binding.keys',
+    what: 'What the enclave says of its keys is what it is bound to, and fits the keys and policies in its manifest.',
+    attack:
+      'A key from outside could be passed off as one that never left, or a harmless policy shown for a key with another.',
+    specification: `${DESIGN}, key statements; RFC 6962, section 2.1`,
+  },
+  {
     id: 'channel.live',
     what: 'Evidence answers the nonce that was sent, on the very TLS connection that the caller sees at its own end.',
     attack: 'Evidence could be recorded and replayed, or relayed from a genuine enclave by somebody in between.',

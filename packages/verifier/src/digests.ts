@@ -44,15 +44,14 @@ export async function endorsementsDigest(endorsements: readonly Endorsement[]): 
   const { dcap, certificates, revocationLists } = givenEndorsements(endorsements);
   if (dcap.length === 0) return byBytes([certificates, revocationLists], document);
   if (certificates.length + revocationLists.length > 0) return document();
-  const texts = dcap.flatMap((collateral) => MEMBERS.map((name) => collateral[name]));
   // Strings that are the same are compared by reference first, so this costs less than writing them out.
-  const before = ofCollateral.find((one) => one.texts.length === texts.length && isSame(one.texts, texts));
+  const before = ofCollateral.find((one) => isSameCollateral(one.dcap, dcap));
   if (before !== undefined) return before.digest;
   // Texts alone, and members in order: this is the canonical form already.
-  const text = JSON.stringify({ dcap: dcap.map(inOrder), type: TYPE });
-  const value = await sha384OfText(text);
+  const copies = dcap.map(inOrder);
+  const value = await sha384OfText(JSON.stringify({ dcap: copies, type: TYPE }));
   if (ofCollateral.length >= MAX_REMEMBERED) ofCollateral.shift();
-  ofCollateral.push({ texts, digest: value });
+  ofCollateral.push({ dcap: copies, digest: value });
   return value;
 }
 
@@ -71,7 +70,9 @@ const MEMBERS = [
   'tcb_info_signature',
 ] as const satisfies readonly (keyof DcapCollateral)[];
 
-const ofCollateral: { readonly texts: readonly string[]; readonly digest: string }[] = [];
+type Collateral = Pick<DcapCollateral, (typeof MEMBERS)[number]>;
+
+const ofCollateral: { readonly dcap: readonly Collateral[]; readonly digest: string }[] = [];
 
 type Group = readonly Uint8Array[];
 
@@ -92,12 +93,15 @@ function isSameGroup(left: Group, right: Group): boolean {
   return left.length === right.length && left.every((bytes, index) => sameBytes(bytes, right[index] ?? bytes));
 }
 
-function isSame(left: readonly string[], right: readonly string[]): boolean {
-  return left.every((text, index) => text === right[index]);
+function isSameCollateral(left: readonly Collateral[], right: readonly DcapCollateral[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((one, index) => MEMBERS.every((name) => one[name] === right[index]?.[name]))
+  );
 }
 
 /** Written out, since an object that is made from a list is turned into text at half the speed. */
-function inOrder(collateral: DcapCollateral): Pick<DcapCollateral, (typeof MEMBERS)[number]> {
+function inOrder(collateral: DcapCollateral): Collateral {
   return {
     pck_crl: collateral.pck_crl,
     pck_crl_issuer_chain: collateral.pck_crl_issuer_chain,

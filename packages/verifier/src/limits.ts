@@ -64,8 +64,26 @@ function surroundings(claims: Claims | undefined): readonly string[] {
     limits.push(
       'The server’s files are encrypted, but whoever runs the machine sees how many there are, their sizes and times, and can put back older ones.',
     );
+  limits.push(...keyLimits(claims));
   if (manifest.catalogue?.kind !== 'pinned')
     limits.push('The tools that the server offers are not bound by this evidence: they can change while it runs.');
+  return limits;
+}
+
+/** What keys and their policies leave open. */
+function keyLimits(claims: Claims | undefined): readonly string[] {
+  const { keys = [], manifest, appRoot } = claims ?? {};
+  const limits: string[] = [];
+  const others = [...new Set((appRoot?.sources ?? []).flatMap(({ derivableBy }) => derivableBy))];
+  if (others.length > 0) limits.push(`What the keys are derived from can also be had by: ${others.join('; ')}.`);
+  if (keys.some(({ scope }) => scope === 'service'))
+    limits.push('A signature by a service key says that some release of this service made it, not which code did.');
+  if (keys.some(({ exportable }) => exportable))
+    limits.push('Imported keys exist outside of the enclave too, wherever they came from.');
+  if (Object.values(manifest?.keys ?? {}).some(({ policy }) => policy.copies === 'per-live-copy'))
+    limits.push('Spending limits hold for each running copy; nothing shows how many copies there are.');
+  if (manifest?.credentials !== undefined)
+    limits.push('A host that gets a credential can show it to the server by repeating it in an answer.');
   return limits;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BootBinding, Manifest } from '@vitrine/documents';
+import type { BootBinding, KeyStatement, Manifest } from '@vitrine/documents';
 import type { AuthenticatedEvent } from './eventlog/authenticated-event.ts';
 
 /** In order of precedence: the first that applies is the verdict. */
@@ -51,6 +51,12 @@ export interface Claims {
   readonly tlsSpki?: string;
   /** What surrounds the server. */
   readonly sandbox?: BootBinding['sandbox'];
+  /** What the enclave says of its keys. */
+  readonly keys?: readonly KeyStatement[];
+  /** What service keys are derived from, and who else can derive them. */
+  readonly appRoot?: NonNullable<BootBinding['appRoot']>;
+  /** Where secrets for this boot are encrypted to, base64url of 32 bytes. */
+  readonly hpkeKey?: string;
 }
 
 export interface AttestationResult {

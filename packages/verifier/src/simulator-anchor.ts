@@ -6,8 +6,7 @@
 import { UsageError } from '@vitrine/documents';
 import type { TrustAnchor } from './dcap/anchors.ts';
 import { RefusalError } from './refusal.ts';
-import { parseCertificate } from './x509/certificate.ts';
-import { parsePemChain } from './x509/pem.ts';
+import { parseChain } from './x509/chain.ts';
 
 /**
  * @param pem - Exactly one certificate.
@@ -16,9 +15,8 @@ import { parsePemChain } from './x509/pem.ts';
  */
 export function simulatorAnchor(pem: string, name = 'the simulator root'): TrustAnchor {
   try {
-    const [der] = parsePemChain(pem, 1, name);
-    if (der === undefined) throw new UsageError('simulator.root', `${name} holds no certificate`);
-    return { name: 'simulator', publicKey: parseCertificate(der, name).publicKey, simulator: true };
+    const [certificate] = parseChain(pem, 1, name);
+    return { name: 'simulator', publicKey: certificate.publicKey, certificate, simulator: true };
   } catch (cause) {
     if (!(cause instanceof RefusalError)) throw cause;
     throw new UsageError('simulator.root', `${cause.message}: expected one certificate in PEM form`, { cause });

@@ -183,6 +183,7 @@ describe('the result', () => {
           'workload.manifest',
           'binding.report-data',
           'binding.boot',
+          'binding.keys',
           'channel.live',
           'provenance.source',
         ].map((id) => expect.objectContaining({ id, status: 'unavailable' }) as unknown),
@@ -227,7 +228,7 @@ describe('a bundle', () => {
   };
   const hardware = { technology: 'tdx', bytes: Uint8Array.of(9) };
 
-  async function made(): Promise<Required<Omit<EvidenceBundle, 'endorsements'>>> {
+  async function made(): Promise<Required<Omit<EvidenceBundle, 'endorsements' | 'keyStatements'>>> {
     const boot: BootBinding = {
       type: 'vitrine/boot-binding/v1',
       manifestDigest: await documentDigest(manifest),
@@ -272,7 +273,7 @@ describe('a bundle', () => {
       manifestDigest: bundle.boot.manifestDigest,
       tlsSpki: bundle.boot.tlsSpki,
     });
-    expect(result.checks.slice(-7, -5).map(({ id, status }) => [id, status])).toEqual([
+    expect(result.checks.slice(-8, -6).map(({ id, status }) => [id, status])).toEqual([
       ['workload.reference', 'unavailable'],
       ['workload.code', 'failed'],
     ]);
@@ -280,6 +281,7 @@ describe('a bundle', () => {
       'workload.manifest': 'passed',
       'binding.report-data': 'passed',
       'binding.boot': 'passed',
+      'binding.keys': 'passed',
       'channel.live': 'passed',
       'provenance.source': 'waived',
     });
@@ -337,6 +339,7 @@ describe('a bundle', () => {
       'workload.manifest': binding,
       'binding.report-data': binding,
       'binding.boot': binding,
+      'binding.keys': binding,
       'channel.live': 'waived',
       'provenance.source': provenance,
     });

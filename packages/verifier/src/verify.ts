@@ -216,6 +216,9 @@ async function appraiseCommon(
           manifestDigest: bundle.boot.manifestDigest,
           tlsSpki: bundle.boot.tlsSpki,
           sandbox: bundle.boot.sandbox,
+          ...(bundle.keyStatements === undefined ? {} : { keys: bundle.keyStatements.statements }),
+          ...(bundle.boot.appRoot === undefined ? {} : { appRoot: bundle.boot.appRoot }),
+          ...(bundle.boot.hpkeKey === undefined ? {} : { hpkeKey: bundle.boot.hpkeKey }),
         }
       : claims,
   };

@@ -20,8 +20,10 @@ import {
   type Settings,
   settingsOf,
   startEnclave,
+  usableBubblewrap,
 } from '@vitrine/enclave';
-import { openSimulator } from '@vitrine/simulator';
+import type { SpawnedKeyService } from '@vitrine/keys/client';
+import { simulatedReferenceValues } from '@vitrine/simulator';
 import { type Arguments, parseArguments } from '../command.ts';
 import { findConfiguration, resolveHere } from '../configuration.ts';
 import { environmentOf } from '../environment-flag.ts';
@@ -29,6 +31,7 @@ import { EXIT } from '../exit-code.ts';
 import { firstScreen, type Hosted } from '../first-screen.ts';
 import { userHome } from '../home.ts';
 import { runSpec } from '../specs/run.ts';
+import { SIGNER_PROGRAM, startKeyd } from '../start-keyd.ts';
 import { clean, terminalOf } from '../terminal.ts';
 import { VERSION } from '../version.ts';
 
@@ -62,6 +65,27 @@ type Values = Omit<Arguments<typeof runSpec.options>['values'], 'metrics'> & { r
 async function serve(settings: Settings, resolved: Resolved, home: string, values: Values): Promise<number> {
   const { manifest } = resolved;
   requireEnforced(manifest);
+  const keys = await startKeyd({
+    manifest,
+    home,
+    genesis: values.genesis === true,
+    bubblewrap: await usableBubblewrap(process.env),
+  });
+  try {
+    return await host(settings, resolved, home, values, keys);
+  } finally {
+    await keys.close();
+  }
+}
+
+async function host(
+  settings: Settings,
+  resolved: Resolved,
+  home: string,
+  values: Values,
+  keys: SpawnedKeyService,
+): Promise<number> {
+  const { manifest } = resolved;
   const { housing, why } = await chooseHousing({
     template: resolved.template,
     manifest,
@@ -73,23 +97,22 @@ async function serve(settings: Settings, resolved: Resolved, home: string, value
     node: process.execPath,
     environment: process.env,
     resolve: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-    randomBytes: (length) => randomBytes(length),
+    keys,
+    signerProgram: SIGNER_PROGRAM,
     onLog: (line) => process.stderr.write(`vitrine: ${clean(line)}\n`),
   });
-  const now = (): Date => new Date();
-  const simulator = await openSimulator({ directory: join(home, 'simulator'), now, release: VERSION });
   const digest = await manifestDigest(manifest);
   const enclave = await startEnclave({
     manifest,
     housing,
     fetch: (url, options) => fetch(url, options),
-    source: simulator.launch(digest),
+    keys,
     listen: settings.listen,
     gateway: createGateway,
     ...(values.metrics === undefined ? {} : { metrics: values.metrics }),
     ...(values['log-json'] === true ? { onLog: (line: string) => process.stderr.write(line) } : {}),
     onServerLog: (line) => process.stderr.write(`server: ${clean(line)}\n`),
-    now,
+    now: () => new Date(),
     randomBytes: (length) => randomBytes(length),
   });
   const stopped = stopOnSignals(enclave);
@@ -100,13 +123,14 @@ async function serve(settings: Settings, resolved: Resolved, home: string, value
   const started = await Promise.race([ready.then(() => true), stopped.then(() => false)]);
   if (!started) return EXIT.done;
 
-  const referenceValues = writeReferenceValues(home, manifest.name, digest, simulator.referenceValues(digest));
+  const referenceValues = writeReferenceValues(home, manifest.name, digest, simulatedReferenceValues(VERSION, digest));
   const hosted: Hosted = {
     url: enclave.url,
     manifest,
     manifestDigest: digest,
     sandbox: { obtained: housing.obtained, ...(why === undefined ? {} : { why }) },
     referenceValues,
+    keys: { isolation: keys.obtained, ...(keys.appRoot === undefined ? {} : { appRoot: keys.appRoot }) },
   };
   process.stdout.write(firstScreen(hosted, values.json === true, terminalOf(process.stdout)));
   if (enclave.metricsUrl !== undefined) process.stderr.write(`vitrine: metrics at ${enclave.metricsUrl}\n`);

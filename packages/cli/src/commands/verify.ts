@@ -7,22 +7,13 @@ import { writeFileSync } from 'node:fs';
 import { simulatorRootFile } from '@vitrine/client/home';
 import { onlineEndorsements } from '@vitrine/client/online-endorsements';
 import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
+import { type EvidenceBundle, formatEvidenceBundle, fromHex, UsageError } from '@vitrine/documents';
 import {
-  type EvidenceBundle,
-  formatEvidenceBundle,
-  fromHex,
-  MalformedEvidenceError,
-  UsageError,
-} from '@vitrine/documents';
-import {
-  type AppraisalPolicy,
-  type AttestationResult,
   type Endorsement,
   type EndorsementFetcher,
   endorsementsDocument,
   endorsementsOf,
   exitCodeOf,
-  malformedResult,
   parseTpmAttestationKey,
   simulatorAnchor,
   TECHNOLOGY_NAMES,
@@ -44,26 +35,11 @@ import {
   readReferenceValues,
   readText,
 } from '../inputs.ts';
+import { type Judged, rejection, verifyLive } from '../live-look.ts';
 import { verifySpec } from '../specs/verify.ts';
 import { terminalOf } from '../terminal.ts';
+import { parseTime } from '../time-flag.ts';
 import { SIMULATOR_HINT, transcript } from '../transcript.ts';
-
-/** For the handshake and the attestation of a live server. */
-const ATTEST_TIMEOUT_MS = 15_000;
-
-const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array();
-
-interface Judged {
-  readonly result: AttestationResult;
-  /** Whether the user accepts a simulator here: by a flag, or by having pinned one. */
-  readonly allowSimulated: boolean;
-  /** How to call the policy that was used. */
-  readonly policyName: string;
-  /** For --save; only a live server's. */
-  readonly bundle: EvidenceBundle | undefined;
-  /** How a live server differs from its pin, in clean lines. */
-  readonly differences?: readonly string[];
-}
 
 type Values = Arguments<typeof verifySpec.options>['values'];
 
@@ -97,45 +73,6 @@ export async function runVerify(args: readonly string[]): Promise<number> {
   process.stderr.write(changedText(subject, differences));
   if (result.verdict === 'simulated' && !allowSimulated) process.stderr.write(SIMULATOR_HINT);
   return exitCodeOf(result, { allowSimulated });
-}
-
-async function verifyLive(
-  url: string,
-  policy: NamedPolicy,
-  values: Values,
-  fetcher: EndorsementFetcher | undefined,
-): Promise<Judged> {
-  // The client brings TLS and HTTP code that a file does not need.
-  const { describePinMismatch, resolveTrust, verifyUrl } = await import('@vitrine/client');
-  const trust = await resolveTrust(url, {
-    home: userHome(),
-    purpose: 'look',
-    endorsements: readEndorsements(values.endorsements ?? []),
-    ...(values.policy === undefined && values.preset === undefined ? {} : { policy: policy.policy }),
-    ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
-    ...(values['allow-simulator'] === true ? { allowSimulator: true } : {}),
-    ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
-    ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
-  });
-  const { allowSimulated } = trust;
-  const policyName = trust.policyName ?? (values.policy === undefined ? 'of your pin' : policy.name);
-  const now = (): Date => new Date();
-  try {
-    const look = await verifyUrl(trust, {
-      now,
-      timeLimitMs: ATTEST_TIMEOUT_MS,
-      proxyFor: proxyFromEnvironment(process.env),
-    });
-    const differences = trust.pin === undefined ? [] : describePinMismatch(trust.pin, look.result);
-    return { ...look, allowSimulated, policyName, differences };
-  } catch (error) {
-    return {
-      result: await rejection(error, NO_BYTES, trust.policy, now()),
-      bundle: undefined,
-      allowSimulated,
-      policyName,
-    };
-  }
 }
 
 async function verifyFile(
@@ -204,17 +141,6 @@ function isTechnology(name: string): name is TechnologyName {
   return (TECHNOLOGY_NAMES as readonly string[]).includes(name);
 }
 
-/** What cannot be read is a verdict, too: rejected, by the check that could not read it. */
-async function rejection(
-  error: unknown,
-  input: Uint8Array<ArrayBuffer>,
-  policy: AppraisalPolicy,
-  now: Date,
-): Promise<AttestationResult> {
-  if (!(error instanceof MalformedEvidenceError)) throw error;
-  return malformedResult(error, input, policy, now);
-}
-
 /** A file names no address, so the user's own simulator is taken at the user's word. */
 function simulatorRoots(values: Values): readonly TrustAnchor[] {
   const given = values['simulator-root'];
@@ -245,14 +171,4 @@ function save(file: string, bundle: EvidenceBundle, fetched: readonly Endorsemen
       { cause },
     );
   }
-}
-
-function parseTime(text: string): Date {
-  const time = new Date(text);
-  if (/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(time.getTime()))
-    return time;
-  throw new UsageError(
-    'usage.at',
-    `--at: expected an RFC 3339 time such as 2026-02-18T14:04:40Z, found ${JSON.stringify(text)}`,
-  );
 }

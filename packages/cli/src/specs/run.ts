@@ -63,6 +63,10 @@ export const runSpec = {
       value: 'HOST:PORT',
       summary: 'where the sandboxed server may connect to; may be repeated (default: nowhere)',
     },
+    genesis: {
+      type: 'boolean',
+      summary: 'make the root of keys and stored data, once; without it a missing root is an error',
+    },
     'http-port': {
       type: 'string',
       value: 'PORT',

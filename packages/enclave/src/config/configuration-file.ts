@@ -11,7 +11,8 @@ import { readFile } from 'node:fs/promises';
 import { showPath, UsageError } from '@vitrine/documents';
 import { parseServerSpec } from '../source/server-spec.ts';
 import { type Configuration, configurationShape, serverChoice } from './configuration.ts';
-import { checkAuth, checkTransport, egressRule } from './operator-terms.ts';
+import { checkCredentials, checkSigner } from './key-terms.ts';
+import { checkAuth, checkTransport, egressRule, egressRules } from './operator-terms.ts';
 import { checkPublicValues } from './public-values.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -22,7 +23,8 @@ export const CONFIGURATION_NAME = 'vitrine.yaml';
  * Reads the file.
  *
  * @throws UsageError (`config.unreadable`, `config.syntax`, `config.shape`, `source.spec`, `config.secret`,
- *   `config.environment`, `config.transport`, `config.egress`, `config.auth`); errors about the content begin with `file:line:column` and say what is allowed.
+ *   `config.environment`, `config.transport`, `config.egress`, `config.auth`, `config.signer`,
+ *   `config.credentials`); errors about the content begin with `file:line:column` and say what is allowed.
  */
 export async function readConfiguration(file: string): Promise<Configuration> {
   let content: string;
@@ -53,7 +55,8 @@ export function parseConfiguration(content: string, name: string): Configuration
 }
 
 /** What a shape does not say: that the source can be read, and that nothing in it is secret or loads other code. */
-function checkMeaning({ server, egress, auth }: Configuration, yaml: YamlFile, name: string): void {
+function checkMeaning(configuration: Configuration, yaml: YamlFile, name: string): void {
+  const { server, egress, auth, keys, credentials, signer } = configuration;
   const { source, args, command, environment, transport, httpPort } = serverChoice(server);
   const at = (path: readonly (string | number)[], check: () => void): void => {
     try {
@@ -76,6 +79,8 @@ function checkMeaning({ server, egress, auth }: Configuration, yaml: YamlFile, n
   }
   for (const [index, rule] of (egress ?? []).entries()) at(['egress', index], () => egressRule(rule));
   if (auth !== undefined) at(['auth'], () => checkAuth(auth));
+  if (signer !== undefined) checkSigner(signer, keys, httpPort, at);
+  if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), at);
   if (args !== undefined) at(['server', 'args'], () => checkPublicValues(args, {}));
   if (command !== undefined) at(['server', 'command'], () => checkPublicValues(command.slice(1), {}));
 }

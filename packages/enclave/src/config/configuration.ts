@@ -12,6 +12,7 @@ import {
   type Infer,
   integer,
   type JsonValue,
+  keysShape,
   limitsShape,
   list,
   mapOf,
@@ -20,6 +21,7 @@ import {
   optional,
   type ParseResult,
   type Shape,
+  secretsShape,
   text,
 } from '@vitrine/documents';
 
@@ -124,6 +126,16 @@ const shape = object({
   /** `attested`: only clients with evidence of their own are served. */
   clients: optional(oneOf('attested')),
   logs: optional(object({ child: oneOf('drop', 'operator') })),
+  /** Keys that the server may have used and never sees, each under its policy. */
+  keys: optional(keysShape),
+  /** Values that are added to requests on their way out. */
+  credentials: optional(secretsShape),
+  /** `sealed`: the server may keep documents in the sealed store. */
+  store: optional(oneOf('sealed')),
+  /** A JSON-RPC signer on a port of the server's own loopback interface. */
+  signer: optional(
+    object({ port: port(1, 'a port of the server’s own loopback interface'), key: text('the name of a key') }),
+  ),
 });
 
 export type Configuration = Infer<typeof shape>;

@@ -8,7 +8,20 @@ import { egressHostShape, type Manifest, UsageError } from '@vitrine/documents';
 import type { EgressRule } from '../egress/allow-list.ts';
 
 /** Members of the manifest that are there as they were written, or not at all. */
-export type Terms = Pick<Manifest, 'egress' | 'isolation' | 'data' | 'catalogue' | 'limits' | 'clients' | 'logs'>;
+export type Terms = Pick<
+  Manifest,
+  | 'egress'
+  | 'isolation'
+  | 'data'
+  | 'catalogue'
+  | 'limits'
+  | 'clients'
+  | 'logs'
+  | 'keys'
+  | 'credentials'
+  | 'store'
+  | 'signer'
+>;
 
 /** `api.example.com:443` as a rule of the manifest. @throws UsageError with code `config.egress`. */
 export function egressRule(written: string): EgressRule {

@@ -46,7 +46,7 @@ for (const args of [
 
 test('the whole message', () => {
   expect(messageOf([], { API_KEY: HIDDEN })).toBe(
-    'the environment variable API_KEY is named like a secret. Arguments and environment are part of the manifest, which everyone who verifies can read. This version cannot hand secrets to a server; remove it, or rename it if it is none',
+    'the environment variable API_KEY is named like a secret. Arguments and environment are part of the manifest, which everyone who verifies can read. A server never gets a secret: write what other services want of it under "credentials", and what it signs with under "keys"; or rename it if it is none',
   );
 });
 

@@ -64,6 +64,6 @@ function secret(what: string): UsageError {
   return new UsageError(
     'config.secret',
     `${what}. Arguments and environment are part of the manifest, which everyone who verifies can read. ` +
-      'This version cannot hand secrets to a server; remove it, or rename it if it is none',
+      'A server never gets a secret: write what other services want of it under "credentials", and what it signs with under "keys"; or rename it if it is none',
   );
 }

@@ -6,6 +6,7 @@
  */
 import { UsageError } from '@vitrine/documents';
 import { type Configuration, type ConfiguredAuth, type ServerChoice, serverChoice } from './configuration.ts';
+import { checkCredentials } from './key-terms.ts';
 import { catalogueOf, checkTransport, egressRules, type Terms } from './operator-terms.ts';
 
 /** What the command line said; members that were not given are absent. */
@@ -95,7 +96,9 @@ function authOf(written: Configuration['auth']): { readonly auth?: ConfiguredAut
 }
 
 function termsOf(written: Configuration | undefined, egress: readonly string[] | undefined): Terms {
-  const { isolation, data, catalogue, limits, clients, logs } = written ?? {};
+  const { isolation, data, catalogue, limits, clients, logs, keys, credentials, store, signer } = written ?? {};
+  // The file has been checked; what the command line adds has not.
+  if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), (_place, check) => check());
   return {
     ...(egress === undefined ? {} : { egress: egressRules(egress) }),
     ...(isolation === undefined ? {} : { isolation }),
@@ -103,6 +106,10 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     ...(catalogue === undefined ? {} : { catalogue: catalogueOf(catalogue) }),
     ...(limits === undefined || Object.keys(limits).length === 0 ? {} : { limits }),
     ...(clients === undefined ? {} : { clients }),
+    ...(keys === undefined ? {} : { keys }),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(store === undefined ? {} : { store }),
+    ...(signer === undefined ? {} : { signer }),
     // Simulated servers are run by who writes them, and who wants to see what they say.
     logs: logs ?? { child: 'operator' },
   };

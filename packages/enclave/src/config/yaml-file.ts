@@ -2,7 +2,8 @@
  * Reads YAML 1.2 as plain data, and remembers where everything stood.
  *
  * Refused, because two readers could see different things or because a small text could stand for a huge
- * one: anchors, aliases, merge keys, tags, duplicate keys, keys that are not text, several documents.
+ * one: anchors, aliases, merge keys, tags, duplicate keys, keys that are not text, several documents; and
+ * numbers that lose digits or their form when they are read, such as addresses without quotes.
  *
  * @module
  */
@@ -17,6 +18,7 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  type Scalar,
   visit,
 } from 'yaml';
 
@@ -71,6 +73,12 @@ export function readYaml(content: string, name: string): YamlFile {
     if (isAlias(node)) fail(offset, 'an alias (*); write the value out');
     if ('anchor' in node && node.anchor !== undefined)
       fail(offset, 'an anchor (&); write the value out where it is used');
+    if (isScalar(node) && isLossy(node)) {
+      fail(
+        offset,
+        `${node.source} without quotes is read as a number, which changes it; put it in quotes: "${node.source}"`,
+      );
+    }
     if (node.tag !== undefined && !isCoreTag(node.tag)) fail(offset, `a tag (${node.tag}); write a plain value`);
   });
   const root = document.contents as Node | null;
@@ -78,6 +86,13 @@ export function readYaml(content: string, name: string): YamlFile {
     value: plain(root),
     position: (path, of) => at(offsetOf(root, path, of)),
   };
+}
+
+/** Whether a number is not what was written: too large, or written in another base. */
+function isLossy({ value, source = '' }: Scalar): boolean {
+  if (typeof value !== 'number') return false;
+  const isTooLarge = !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value));
+  return isTooLarge || /^[-+]?0[xo]/i.test(source);
 }
 
 function isCoreTag(tag: string): boolean {

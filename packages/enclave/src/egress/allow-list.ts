@@ -37,7 +37,15 @@ export function isAllowed(rules: readonly EgressRule[], { host, port }: Destinat
   return rules.some((rule) => rule.port === port && matches(rule.host, host));
 }
 
-function matches(pattern: string, host: string): boolean {
+/** Whether some host name is named by both of two patterns. */
+export function overlaps(one: string, other: string): boolean {
+  if (!one.startsWith('*.')) return matches(other, one);
+  if (!other.startsWith('*.')) return matches(one, other);
+  return one.endsWith(other.slice(1)) || other.endsWith(one.slice(1));
+}
+
+/** Whether `pattern` names `host`. */
+export function matches(pattern: string, host: string): boolean {
   if (!pattern.startsWith('*.')) return pattern === host;
   const below = pattern.slice(1);
   return host.endsWith(below) && host.length > below.length;

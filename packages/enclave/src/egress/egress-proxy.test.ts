@@ -314,3 +314,24 @@ promise('P1', 'a request that cannot be made leaves no connection behind', async
   await vi.waitFor(() => expect(upstreams.size).toBe(0));
   expect(proxy.counts().get(host)?.connections ?? 0).toBeLessThanOrEqual(1);
 });
+
+promise('P3', 'a body stays one, whatever the method: it is never read as a second request', async () => {
+  const { port, seen } = await plainServer();
+  const { socket } = await open({ rules: [{ host: 'api.example.com', port }] });
+  const host = `api.example.com:${port}`;
+  const smuggled = `GET /other HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+  for (const method of ['GET', 'DELETE', 'POST']) {
+    const outgoing = request({
+      socketPath: socket,
+      method,
+      path: `http://${host}/one`,
+      headers: { host, 'transfer-encoding': 'chunked' },
+    });
+    outgoing.end(smuggled);
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+    let text = '';
+    for await (const chunk of answer) text += String(chunk);
+    expect(text).toBe(smuggled);
+  }
+  expect(seen.map(({ url }) => url)).toEqual(['/one', '/one', '/one']);
+});

@@ -1,9 +1,10 @@
 /**
  * The one way out of the sandbox: an HTTP proxy on a Unix socket, outside of it. CONNECT for everything
- * over TLS, and absolute-form requests for plain HTTP.
+ * over TLS, and absolute-form requests for plain HTTP. Requests to hosts that get a credential are made in
+ * plain HTTP to this proxy, which adds it and makes the TLS connection; nothing is tunnelled to them.
  *
  * Names are resolved here. Every address that a name has is judged, and the connection goes to one that
- * was judged: a second answer of the name server changes nothing. Nothing is decrypted, and of refusals
+ * was judged: a second answer of the name server changes nothing. No tunnel is decrypted, and of refusals
  * only the destination is logged: by name where the manifest names it, since other names are the server's
  * own words.
  *
@@ -12,16 +13,22 @@
  * @module
  */
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { addressRefusal } from './addresses.ts';
 import { type Destination, type EgressRule, isAllowed, parseAuthority } from './allow-list.ts';
+import { type CredentialTarget, credentialEgress, type EgressCredentials } from './credential-egress.ts';
+import { forwardRequest } from './forward.ts';
+import { endToEnd } from './headers.ts';
+import { inTime } from './in-time.ts';
 
 export interface EgressOptions {
   /** Path of the Unix socket to listen on. */
   readonly socket: string;
   readonly rules: readonly EgressRule[];
+  /** Hosts that are reached with a credential only; none of them is named by `rules`. */
+  readonly credentials?: EgressCredentials;
   /** All addresses of a name; rejects where there is none. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
   /** Why an address must not be connected to; {@link addressRefusal} unless a test says otherwise. */
@@ -61,18 +68,6 @@ export interface EgressProxy {
   close(): Promise<void>;
 }
 
-/** Headers that speak of this connection only. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 /** More destinations than a manifest names cannot be counted, so that refusals cost no memory. */
 const MAX_COUNTED = 256;
 
@@ -97,8 +92,10 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
     return { refused: why };
   }
 
-  const isTold = (destination: Destination): boolean =>
-    options.tellsDestinations || isAllowed(options.rules, destination);
+  const isNamed = (destination: Destination): boolean =>
+    isAllowed(options.rules, destination) || credentials?.isFor(destination.host) === true;
+
+  const isTold = (destination: Destination): boolean => options.tellsDestinations || isNamed(destination);
 
   function shown(destination: Destination | undefined): string {
     if (destination === undefined) return 'a destination that is no host name';
@@ -112,9 +109,12 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
   }
 
   /** An address to connect to, judged. */
-  async function judge(destination: Destination | undefined): Promise<Refused | { readonly address: string }> {
+  async function judge(
+    destination: Destination | undefined,
+    isAllowedHere: boolean,
+  ): Promise<Refused | { readonly address: string }> {
     if (destination === undefined) return refuse(undefined, 'only host names can be allowed, not addresses');
-    if (!isAllowed(options.rules, destination)) return refuse(destination, 'the manifest does not allow it');
+    if (!isAllowedHere) return refuse(destination, 'the manifest does not allow it');
     let addresses: readonly string[];
     try {
       addresses = await inTime(options.resolve(destination.host), limits.connectMs);
@@ -133,13 +133,13 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
   let places = 0;
 
   /** A connection, which its caller must end. */
-  async function open(destination: Destination | undefined): Promise<Refused | Socket> {
+  async function open(destination: Destination | undefined, isAllowedHere: boolean): Promise<Refused | Socket> {
     // Clients that left do not count any more, but what was begun for them does.
     if (places >= limits.connections) return refuse(destination, 'there are too many connections');
     places += 1;
     let upstream: Socket | undefined;
     try {
-      const judged = await judge(destination);
+      const judged = await judge(destination, isAllowedHere);
       if ('refused' in judged || destination === undefined) return judged as Refused;
       upstream = connect({ host: judged.address, port: destination.port });
       return await connected(upstream, destination);
@@ -178,18 +178,22 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
 
   async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
     keep(client);
-    const upstream = await open(parseAuthority(request.url ?? ''));
+    const destination = parseAuthority(request.url ?? '');
+    if (destination !== undefined && credentials?.isFor(destination.host) === true) {
+      if (destination.port === PLAIN_PORT) serveInside(client, head, destination.host);
+      else sayNo(client, refuse(destination, plainOnly(destination.host)));
+      return;
+    }
+    const upstream = await open(destination, destination !== undefined && isAllowed(options.rules, destination));
     if ('refused' in upstream) {
-      client.end(
-        `HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${upstream.refused}\n`,
-      );
+      sayNo(client, upstream);
       return;
     }
     if (client.destroyed) {
       upstream.destroy();
       return;
     }
-    client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+    client.write(ESTABLISHED);
     if (head.length > 0) upstream.write(head);
     upstream.pipe(client);
     client.pipe(upstream);
@@ -198,42 +202,43 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
   }
 
   async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const target = absolute(request);
-    const upstream = await open(target?.destination);
+    const inside = tunnels.get(request.socket);
+    const target = inside === undefined ? absolute(request) : originOf(request, inside);
+    if (target !== undefined && credentials?.isFor(target.destination.host) === true) {
+      await credentials.serve(request, response, target.asked);
+      return;
+    }
+    const destination = target?.destination;
+    const upstream = await open(destination, destination !== undefined && isAllowed(options.rules, destination));
     if ('refused' in upstream || target === undefined) {
       response.writeHead(403, { 'Content-Type': 'text/plain', Connection: 'close' });
       response.end(`${'refused' in upstream ? upstream.refused : 'not a URL'}\n`);
       return;
     }
-    // Whatever becomes of the request, and also where it is over already.
-    if (response.destroyed) {
-      upstream.destroy();
-      return;
-    }
-    response.once('close', () => upstream.destroy());
-    const outgoing = httpRequest({
-      createConnection: () => upstream,
-      method: request.method ?? 'GET',
+    forwardRequest(request, response, {
+      connection: upstream,
       path: target.path,
-      headers: { ...endToEnd(request.rawHeaders), host: target.host, connection: 'close' },
+      headers: { ...endToEnd(request.rawHeaders), host: target.host },
     });
-    const fail = (): void => {
-      outgoing.destroy();
-      if (response.headersSent) response.destroy();
-      else response.writeHead(502, { Connection: 'close' }).end();
-    };
-    outgoing.on('response', (answer) => {
-      const { statusCode: status = 0 } = answer;
-      // Node reads numbers that it does not write.
-      if (status < 200 || status > 599) return fail();
-      response.writeHead(status, endToEnd(answer.rawHeaders));
-      // The answer may break off in the middle, which must not look like its end.
-      answer.on('error', () => response.destroy()).pipe(response);
-    });
-    // Only a tunnel can become another protocol.
-    outgoing.on('upgrade', fail);
-    outgoing.on('error', fail);
-    request.pipe(outgoing);
+  }
+
+  const credentials =
+    options.credentials === undefined
+      ? undefined
+      : credentialEgress(options.credentials, {
+          refuse,
+          open: (destination) => open(destination, true),
+          connectMs: limits.connectMs,
+        });
+  /** Connections whose client believes that it is connected to this host. */
+  const tunnels = new WeakMap<Duplex, string>();
+
+  /** Some clients tunnel plain HTTP too. Such a tunnel ends here, where its requests are read like others. */
+  function serveInside(client: Duplex, head: Buffer, host: string): void {
+    client.write(ESTABLISHED);
+    tunnels.set(client, host);
+    if (head.length > 0) client.unshift(head);
+    server.emit('connection', client);
   }
 
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 5_000 }, (request, response) => {
@@ -265,14 +270,16 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
   };
 }
 
-async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('not in time')), ms);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n';
+/** Of URLs that begin with `http:` and name none. */
+const PLAIN_PORT = 80;
+
+function plainOnly(host: string): string {
+  return `call http://${host} through this proxy instead, which adds the credential and makes the TLS connection itself`;
+}
+
+function sayNo(client: Duplex, { refused }: Refused): void {
+  client.end(`HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${refused}\n`);
 }
 
 interface Refused {
@@ -281,6 +288,8 @@ interface Refused {
 
 interface Target {
   readonly destination: Destination;
+  /** The same as it was written. */
+  readonly asked: CredentialTarget;
   readonly host: string;
   readonly path: string;
 }
@@ -289,25 +298,22 @@ interface Target {
 function absolute(request: IncomingMessage): Target | undefined {
   const match = /^http:\/\/([^/?#]+)([/?][^#\s]*)?$/i.exec(request.url ?? '');
   const [, authority = '', path = '/'] = match ?? [];
-  const destination = parseAuthority(/:\d+$/.test(authority) ? authority : `${authority}:80`);
+  const hasPort = /:\d+$/.test(authority);
+  const destination = parseAuthority(hasPort ? authority : `${authority}:${PLAIN_PORT}`);
   const hosts = request.headersDistinct['host'] ?? [];
   if (destination === undefined || hosts.length !== 1 || hosts[0]?.toLowerCase() !== authority.toLowerCase())
     return undefined;
-  return { destination, host: authority.toLowerCase(), path: path.startsWith('/') ? path : `/${path}` };
+  const whole = path.startsWith('/') ? path : `/${path}`;
+  const { host, port } = destination;
+  const asked = { host, path: whole, ...(hasPort ? { port } : {}) };
+  return { destination, asked, host: authority.toLowerCase(), path: whole };
 }
 
-/** Without the headers that speak of one connection; repeated ones stay repeated. */
-function endToEnd(rawHeaders: readonly string[]): Record<string, string[]> {
-  const pairs = rawHeaders.flatMap((name, at): (readonly [string, string])[] =>
-    at % 2 === 0 ? [[name.toLowerCase(), rawHeaders[at + 1] ?? '']] : [],
-  );
-  const dropped = new Set(HOP_BY_HOP);
-  for (const [name, value] of pairs) {
-    if (name === 'connection') for (const listed of value.split(',')) dropped.add(listed.trim().toLowerCase());
-  }
-  const headers = new Map<string, string[]>();
-  for (const [name, value] of pairs) {
-    if (!dropped.has(name)) headers.set(name, [...(headers.get(name) ?? []), value]);
-  }
-  return Object.fromEntries(headers);
+/** The origin form of a request within a tunnel for plain HTTP that ends here. */
+function originOf({ url: path = '', headersDistinct }: IncomingMessage, host: string): Target | undefined {
+  const hosts = headersDistinct['host'] ?? [];
+  const [named = ''] = hosts;
+  if (!/^\/[^#\s]*$/.test(path) || hosts.length !== 1 || named.toLowerCase().replace(/:80$/, '') !== host)
+    return undefined;
+  return { destination: { host, port: PLAIN_PORT }, asked: { host, path }, host, path };
 }

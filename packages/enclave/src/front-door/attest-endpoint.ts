@@ -10,6 +10,7 @@ import { TLSSocket } from 'node:tls';
 import type { EvidenceService } from '@vitrine/attester';
 import { base64Url, formatEvidenceBundle, fromBase64Url, object, parseStrictJson } from '@vitrine/documents';
 import type { Admit } from './admission.ts';
+import { headRefusal, malformed, readBody, textOf } from './json-request.ts';
 import { type Refusal, sendJson, sendRefusal } from './responses.ts';
 
 export const ATTEST_PATH = '/.well-known/vitrine/attest';
@@ -45,7 +46,7 @@ const FAILED: Refusal = {
 };
 
 async function answer(request: IncomingMessage, options: AttestOptions): Promise<string | Refusal> {
-  const early = headRefusal(request);
+  const early = headRefusal(request, MAX_BODY_BYTES);
   if (early !== undefined) return early;
   const body = await readBody(request);
   if (body === undefined) return malformed('the body ended early');
@@ -73,46 +74,11 @@ async function answer(request: IncomingMessage, options: AttestOptions): Promise
   };
 }
 
-/** What can be refused before the body is read. */
-function headRefusal(request: IncomingMessage): Refusal | undefined {
-  if (request.method !== 'POST') {
-    return { status: 405, code: 'request.method', message: 'only POST is served here', headers: { Allow: 'POST' } };
-  }
-  const { 'content-type': type, 'content-length': length, 'transfer-encoding': coding } = request.headers;
-  if (type?.toLowerCase() !== 'application/json') {
-    return { status: 415, code: 'request.type', message: 'Content-Type must be application/json' };
-  }
-  if (coding !== undefined || length === undefined || !/^[0-9]+$/.test(length)) {
-    return { status: 411, code: 'request.length', message: 'Content-Length is required, and no Transfer-Encoding' };
-  }
-  if (Number(length) > MAX_BODY_BYTES) {
-    return { status: 413, code: 'request.length', message: `the body may have at most ${MAX_BODY_BYTES} bytes` };
-  }
-  return undefined;
-}
-
-/** The whole body; Node delivers exactly as many bytes as Content-Length said. */
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  try {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    return Buffer.concat(chunks);
-  } catch {
-    return undefined;
-  }
-}
-
 function readNonce(body: Uint8Array): Uint8Array | undefined {
   try {
-    const parsed = requestShape.parse(
-      parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)),
-    );
+    const parsed = requestShape.parse(parseStrictJson(textOf(body)));
     return parsed.ok ? fromBase64Url(parsed.value.nonce) : undefined;
   } catch {
     return undefined;
   }
-}
-
-function malformed(message: string): Refusal {
-  return { status: 400, code: 'request.malformed', message };
 }

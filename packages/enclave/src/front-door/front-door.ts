@@ -1,6 +1,7 @@
 /**
  * The front door: the only thing that listens. TLS 1.3 with the key that was made at this boot, HTTP/1.1,
- * and four paths: the attest endpoint, MCP, and two for health.
+ * and few paths: the attest endpoint, MCP, two for health, and one for sealed secrets where the manifest
+ * wants any.
  *
  * No session is ever resumed: a resumed connection shows no certificate and would skip what the client
  * checks. It writes no log: paths, headers and bodies are user data. Who may call is the guard's business.
@@ -14,6 +15,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { EvidenceService, InstanceIdentity } from '@vitrine/attester';
+import type { KeyService } from '@vitrine/keys/client';
 import type { ListenSettings } from '../config/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { RateLimits } from '../guard/rates.ts';
@@ -25,6 +27,7 @@ import { createDoorGuard, type DoorAuth } from './door-guard.ts';
 import { hostInUrl, listen } from './listen.ts';
 import { allowedHosts, requestRefusal } from './request-rules.ts';
 import { type Refusal, SECURITY_HEADERS, sendJson, sendRefusal } from './responses.ts';
+import { SECRETS_PATH, takeSecret } from './secrets-endpoint.ts';
 
 export type HealthState = 'starting' | 'ready' | 'draining';
 
@@ -34,6 +37,8 @@ export interface FrontDoorOptions {
   readonly listen: ListenSettings;
   /** Who is let in. */
   readonly auth: DoorAuth;
+  /** Takes sealed secrets; absent: none are wanted. */
+  readonly acceptSecret?: KeyService['acceptSecret'];
   /** Gets every request to `/mcp` of somebody who was let in, while the state is not `starting`. */
   readonly handle: Gateway['handle'];
   readonly state: () => HealthState;
@@ -54,6 +59,7 @@ export interface FrontDoorLimits {
   /** Clients keep attested connections this long rather than attest a new one. */
   readonly keepAliveMs: number;
   readonly attest: AdmissionLimits;
+  readonly secrets: AdmissionLimits;
   /** Of each principal, and of each address. */
   readonly requests: RateLimits;
 }
@@ -69,6 +75,7 @@ const DEFAULT_LIMITS: FrontDoorLimits = {
   requestMs: 30_000,
   keepAliveMs: 15 * 60_000,
   attest: DEFAULT_ADMISSION,
+  secrets: { ...DEFAULT_ADMISSION, burst: 32, perSecond: 1 },
   requests: DEFAULT_REQUESTS,
 };
 
@@ -94,6 +101,7 @@ const MCP_PATH = '/mcp';
 export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoor> {
   const limits: FrontDoorLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const admit = createAdmission(limits.attest, options.now);
+  const admitSecret = createAdmission(limits.secrets, options.now);
   const guard = createDoorGuard(options.auth, limits.requests, options.now, options.telemetry);
   const leafSpki = options.identity.spkiSha256;
   let hosts: ReadonlySet<string> = new Set();
@@ -106,6 +114,8 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     else if (path === ATTEST_PATH) {
       await attest(request, response, { evidence: options.evidence, leafSpki, admit });
       options.telemetry?.attestation(response.statusCode);
+    } else if (path === SECRETS_PATH && options.acceptSecret !== undefined) {
+      await takeSecret(request, response, { accept: options.acceptSecret, admit: admitSecret });
     } else if (path === MCP_PATH && options.state() === 'starting') sendRefusal(request, response, STARTING);
     else if (path === MCP_PATH) await guard.letIn(request, response, options.handle);
     else if (path === RESOURCE_METADATA_PATH) guard.sendMetadata(request, response);

@@ -8,6 +8,9 @@
  * round. A server that is too busy to answer is not waited for. Progress and log records that come while nobody listens are dropped, as
  * the next round has a stream of its own. A result that comes while nobody listens waits for the retry.
  *
+ * The gateway asks questions of its own in the same way; what the client answers to these goes to whoever
+ * asked, and never to the server.
+ *
  * Specification: MCP 2026-07-28, multi round-trip requests; MCP 2025-11-25, elicitation, sampling, roots.
  *
  * @module
@@ -15,6 +18,7 @@
 import type { JSONRPCMessage, JSONRPCRequest, ProgressToken, RequestId, Result } from '@modelcontextprotocol/server';
 import { errorMessage, isObject, type Params, type RpcError, rpcCode } from './message.ts';
 import type { Reply } from './peer.ts';
+import type { AskClient } from './running-calls.ts';
 import type { Waiting } from './waiting-calls.ts';
 
 /** One HTTP request of the client for this call: the first, or a retry. */
@@ -42,6 +46,8 @@ export interface AskingHost {
 export interface AskingCall extends Waiting {
   /** Takes a request of the server. */
   ask(question: JSONRPCRequest): void;
+  /** Takes a question of the gateway; the returned function takes it back. */
+  readonly askForGateway: AskClient;
   /** The server no longer wants to know. */
   withdraw(questionId: unknown): void;
   /** Goes on with a client's answers, by the keys of the questions; the returned function is for a client that has left. */
@@ -52,13 +58,23 @@ export interface AskingCall extends Waiting {
 
 type Deliver = (reply: Reply) => void;
 
+/** Something that the client is asked. */
+interface Question {
+  readonly request: JSONRPCRequest;
+  readonly isServers: boolean;
+  /** Gets the client's answer. */
+  answer(result: Result): void;
+  /** There will be no answer. */
+  giveUp(error: RpcError): void;
+}
+
 /**
  * Starts the call at once.
  *
  * @param gatherMs - Longest time to wait for the server to have caught up before its questions are asked.
  */
 export function createAskingCall(host: AskingHost, first: Attempt, gatherMs: number): AskingCall {
-  const questions = new Map<string, JSONRPCRequest>();
+  const questions = new Map<string, Question>();
   let attempt: Attempt | undefined = first;
   let outcome: Deliver | undefined;
   let gathering: NodeJS.Timeout | undefined;
@@ -69,8 +85,10 @@ export function createAskingCall(host: AskingHost, first: Attempt, gatherMs: num
     if (isOver) return;
     isOver = true;
     clearTimeout(gathering);
+    const open = [...questions.values()].filter(({ isServers }) => !isServers);
     questions.clear();
     host.ended();
+    for (const one of open) one.giveUp(GONE);
     if (attempt === undefined) outcome = deliver;
     else deliver(attempt.reply);
   }
@@ -91,33 +109,55 @@ export function createAskingCall(host: AskingHost, first: Attempt, gatherMs: num
     if (attempt === undefined || questions.size === 0 || isOver) return;
     const { reply } = attempt;
     attempt = undefined;
-    const inputRequests = Object.fromEntries([...questions].map(([key, one]) => [key, inputRequestOf(one)]));
+    const inputRequests = Object.fromEntries([...questions].map(([key, one]) => [key, inputRequestOf(one.request)]));
     reply.succeed(host.describe({ resultType: 'input_required', inputRequests, requestState: host.park(call) }));
   }
 
   /** A server that waits for an answer must not wait for ever. */
   function giveUp(): void {
     if (isOver) return;
-    const error = { code: rpcCode.internalError, message: 'The client is gone and gives no answer' };
-    for (const question of questions.values()) host.send(errorMessage(question.id, error));
+    for (const question of questions.values()) question.giveUp(GONE);
+    questions.clear();
     cancel();
-    finish((reply) => reply.fail(error));
+    finish((reply) => reply.fail(GONE));
   }
 
   function leave(which: Attempt): void {
     if (attempt === which) giveUp();
   }
 
+  function add(name: string, question: Question): string {
+    asked += 1;
+    const key = `${name}-${asked}`;
+    questions.set(key, question);
+    gather();
+    return key;
+  }
+
   const call: AskingCall = {
     giveUp,
     leave: () => leave(first),
-    ask(question) {
-      asked += 1;
-      questions.set(`question-${asked}`, question);
-      gather();
+    ask(request) {
+      const { id } = request;
+      add('question', {
+        request,
+        isServers: true,
+        answer: (result) => host.send({ jsonrpc: '2.0', id, result }),
+        giveUp: (error) => host.send(errorMessage(id, error)),
+      });
+    },
+    askForGateway(request, answer) {
+      if (isOver) {
+        answer(undefined);
+        return () => undefined;
+      }
+      const key = add('confirmation', { request, isServers: false, answer, giveUp: () => answer(undefined) });
+      return () => questions.delete(key);
     },
     withdraw(questionId) {
-      for (const [key, question] of questions) if (question.id === questionId) questions.delete(key);
+      for (const [key, { request, isServers }] of questions) {
+        if (isServers && request.id === questionId) questions.delete(key);
+      }
     },
     resume(answers, next) {
       attempt = next;
@@ -129,7 +169,7 @@ export function createAskingCall(host: AskingHost, first: Attempt, gatherMs: num
         const answer = Object.hasOwn(answers, key) ? answers[key] : undefined;
         if (!isObject(answer)) continue;
         questions.delete(key);
-        host.send({ jsonrpc: '2.0', id: question.id, result: answer as Result });
+        question.answer(answer as Result);
       }
       // What was left out is asked again.
       if (questions.size > 0) gather();
@@ -150,6 +190,8 @@ export function createAskingCall(host: AskingHost, first: Attempt, gatherMs: num
   });
   return call;
 }
+
+const GONE: RpcError = { code: rpcCode.internalError, message: 'The client is gone and gives no answer' };
 
 /** The question without what joins it to the server's own connection. */
 function inputRequestOf({ method, params }: JSONRPCRequest): { readonly method: string; readonly params?: Params } {

@@ -9,6 +9,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import type { House } from '../housing/housing.ts';
 import { type Conduct, createConduct, type Misconduct } from './conduct.ts';
+import { handOn, type KeySocketTaker } from './key-sockets.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts';
 import { adopt, release, signalGroup } from './process-group.ts';
@@ -21,6 +22,8 @@ export interface ChildOptions {
   readonly output?: (may: ChildReader) => LineSplitter;
   /** Gets lines of log. */
   readonly onServerLog: (line: string) => void;
+  /** Absent: the house has no sockets to the key service. */
+  readonly keySockets?: KeySocketTaker;
   /** Called once. */
   readonly onExit: (exit: ServerExit) => void;
 }
@@ -58,10 +61,17 @@ const LOG_LINE_BYTES = 8 * 1024;
 const DRAIN_MS = 500;
 
 /** Never throws for a missing command: that is an exit with its own reason. */
-export function startChild({ house, limits, output, onServerLog, onExit }: ChildOptions): Child {
+export function startChild({ house, limits, output, keySockets, onServerLog, onExit }: ChildOptions): Child {
   const { stopMs } = limits;
   const child = house.start();
   adopt(child);
+  if (keySockets !== undefined) {
+    void handOn(child, keySockets).then((why) => {
+      if (why === undefined) return;
+      onServerLog(`gateway: the key service refused a server: ${why}`);
+      kill('was ended because the key service did not take its socket');
+    });
+  }
 
   const conduct = createConduct(limits, () => performance.now());
   const lastLines: string[] = [];

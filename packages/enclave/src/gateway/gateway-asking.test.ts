@@ -199,11 +199,12 @@ promise('P1', 'a state is found by its own principal and call alone, once, and e
   const params = toolCall('rounds', { mark: 'm' });
   const first = askedIn(await send(served, { params, principal: 'A' }));
   const good = retry(params, first, () => accept('Ann'));
-  const bytes = Buffer.from(first.requestState, 'base64url');
+  const [mark = '', sealed = ''] = first.requestState.split('.');
+  const bytes = Buffer.from(sealed, 'base64url');
   const flipped = (index: number): string => {
     const changed = Buffer.from(bytes);
     changed[index] = (changed[index] ?? 0) ^ 1;
-    return changed.toString('base64url');
+    return `${mark}.${changed.toString('base64url')}`;
   };
   const wrong: readonly Sent[] = [
     { params: good, principal: 'B' },
@@ -218,6 +219,8 @@ promise('P1', 'a state is found by its own principal and call alone, once, and e
     { params: { ...good, requestState: 7 }, principal: 'A' },
     { params: { ...good, requestState: `${first.requestState}A` }, principal: 'A' },
     { params: { ...good, requestState: `${first.requestState}=` }, principal: 'A' },
+    { params: { ...good, requestState: sealed }, principal: 'A' },
+    { params: { ...good, requestState: `${mark}0.${sealed}` }, principal: 'A' },
     ...[0, 11, 12, 20, 36, -1].map((index) => ({
       params: { ...good, requestState: flipped(index < 0 ? bytes.length + index : index) },
       principal: 'A',

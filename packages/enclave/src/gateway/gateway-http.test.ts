@@ -20,6 +20,7 @@ afterEach(async () => {
 function portHousing(era: string): Housing {
   return {
     obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    keySockets: [],
     async house() {
       const port = await freePort();
       const launch = launchOf('http-server.mjs', [`${port}`, era]);

@@ -15,6 +15,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { isJsonContentType } from '@modelcontextprotocol/server';
+import type { KeyService } from '@vitrine/keys/client';
 import { challenge } from '../guard/bearer-header.ts';
 import { ANYBODY, type AuthRefusal, type Principal } from '../guard/principal.ts';
 import { metadataUrl } from '../guard/resource-metadata.ts';
@@ -38,6 +39,7 @@ import { createModernEndpoint } from './modern-endpoint.ts';
 import { nestsTooDeep } from './nesting.ts';
 import { createOutbox } from './outbox.ts';
 import { createStateSeal } from './request-state.ts';
+import { createRunningCalls } from './running-calls.ts';
 import { createWaitingCalls } from './waiting-calls.ts';
 import { createWork } from './work.ts';
 
@@ -54,6 +56,8 @@ export interface GatewayOptions {
   readonly onServerLog: (line: string) => void;
   readonly limits?: Partial<GatewayLimits>;
   readonly telemetry?: Telemetry;
+  /** Gets the sockets of server processes, and asks about their calls. */
+  readonly keys?: Pick<KeyService, 'admit' | 'attend' | 'dismiss'>;
 }
 
 /** What a request turned out to be, as far as it may be told. */
@@ -83,19 +87,24 @@ const METHODS: readonly string[] = ['POST', 'GET', 'DELETE'];
 export function createGateway(options: GatewayOptions): Gateway {
   const limits: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const now = (): number => performance.now();
+  const calls = createRunningCalls();
+  // Before the first process, whose socket it gets.
+  options.keys?.attend(calls.answers);
   const launcher = createLauncher({
     housing: options.housing,
+    shared: options.shared === true,
     limits,
     onServerLog: options.onServerLog,
     now,
     ...(options.catalogue === undefined ? {} : { catalogue: options.catalogue }),
     ...(options.telemetry === undefined ? {} : { telemetry: options.telemetry }),
+    ...(options.keys === undefined ? {} : { keys: options.keys }),
   });
   const pool = createInstancePool(launcher, limits, options.shared === true, now);
   const seal = createStateSeal(randomBytes(32), randomBytes);
   const waiting = createWaitingCalls<AskingCall>(seal, limits, randomBytes, now);
-  const sessions = createLegacySessions(launcher, limits, now, noteFailure);
-  const modern = createModernEndpoint(createModernCalls(launcher, pool, waiting), limits, noteFailure);
+  const sessions = createLegacySessions(launcher, limits, now, noteFailure, calls);
+  const modern = createModernEndpoint(createModernCalls(launcher, pool, waiting, calls), limits, noteFailure);
   const outbox = createOutbox(limits);
   const work = createWork();
   const classify = createClassifier();

@@ -16,6 +16,7 @@ import { type Child, startChild } from './child-lifecycle.ts';
 import { ServerFailedError } from './failure.ts';
 import { openHttpConnections } from './http-connections.ts';
 import { createHttpRelay } from './http-relay.ts';
+import type { KeySocketTaker } from './key-sockets.ts';
 import type { GatewayLimits } from './limits.ts';
 import { describeExit, type ServerConsumer, type ServerExit, type ServerProcess } from './server-contract.ts';
 
@@ -31,11 +32,18 @@ export function startHttpProcess(
   house: House & { readonly http: HttpPlace },
   limits: GatewayLimits,
   onServerLog: (line: string) => void,
+  keySockets?: KeySocketTaker,
 ): ServerProcess {
   let consumer: ServerConsumer | undefined;
   let exit: ServerExit | undefined;
   const over = new AbortController();
-  const child = startChild({ house, limits, onServerLog, onExit });
+  const child = startChild({
+    house,
+    limits,
+    onServerLog,
+    onExit,
+    ...(keySockets === undefined ? {} : { keySockets }),
+  });
   const connections = openHttpConnections(house.http);
   const relay = createHttpRelay({
     connections,

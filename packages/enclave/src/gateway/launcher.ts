@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import type { ClientCapabilities } from '@modelcontextprotocol/server';
+import type { KeyService } from '@vitrine/keys/client';
 import { guardCatalogue } from '../catalogue/guard-catalogue.ts';
 import { findPinnedTools, type PinnedTools } from '../catalogue/pinned-tools.ts';
 import { ANYBODY } from '../guard/principal.ts';
@@ -13,6 +15,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { GatewayBusyError, ServerFailedError } from './failure.ts';
 import { type Detected, detectEra, type Era, type Opened, openLegacy } from './handshake.ts';
 import { startHttpProcess } from './http-process.ts';
+import { instanceAt, type KeySocketTaker } from './key-sockets.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createPeer, type Peer } from './peer.ts';
 import { createRestartBackoff } from './restart-backoff.ts';
@@ -42,9 +45,14 @@ export interface LauncherOptions {
   /** Digest of the catalogue that the manifest pins. */
   readonly catalogue?: string;
   readonly telemetry?: Pick<Telemetry, 'serverEnded' | 'read'>;
+  /** Gets the sockets of processes, where the housing gives them any. */
+  readonly keys?: Pick<KeyService, 'admit' | 'dismiss'>;
+  /** Whether one process may serve several principals. */
+  readonly shared: boolean;
 }
 
-export function createLauncher({ housing, limits, onServerLog, now, catalogue, telemetry }: LauncherOptions): Launcher {
+export function createLauncher(options: LauncherOptions): Launcher {
+  const { housing, limits, onServerLog, now, catalogue, telemetry, keys, shared } = options;
   const backoff = createRestartBackoff(now);
   const processes = new Set<ServerProcess>();
   const counted = new Map<ServerProcess, House>();
@@ -59,10 +67,30 @@ export function createLauncher({ housing, limits, onServerLog, now, catalogue, t
   let spare: Detected | undefined;
   let pinned: PinnedTools | undefined;
 
-  function startProcess(house: House): ServerProcess {
-    return house.http === undefined
-      ? startServerProcess(house, limits, onServerLog)
-      : startHttpProcess({ ...house, http: house.http }, limits, onServerLog);
+  function startProcess(house: House, principal: string): ServerProcess {
+    if (house.inProcess !== undefined) return house.inProcess();
+    const instance = randomUUID();
+    const sockets = keySockets(instance, principal);
+    const started =
+      house.http === undefined
+        ? startServerProcess(house, limits, onServerLog, sockets)
+        : startHttpProcess({ ...house, http: house.http }, limits, onServerLog, sockets);
+    if (sockets === undefined) return started;
+    void started.exited.then(() => {
+      for (const descriptor of sockets.descriptors) keys?.dismiss(instanceAt(instance, descriptor));
+    });
+    return { ...started, instance };
+  }
+
+  function keySockets(id: string, principal: string): KeySocketTaker | undefined {
+    const { keySockets: descriptors } = housing;
+    if (descriptors.length === 0) return undefined;
+    if (keys === undefined) throw new Error('the server is to have a socket to a key service, and there is none');
+    return {
+      descriptors,
+      take: (descriptor, socket) =>
+        keys.admit({ id: instanceAt(id, descriptor), principal, isolated: !shared }, socket),
+    };
   }
 
   async function start(principal: string): Promise<ServerProcess> {
@@ -76,7 +104,7 @@ export function createLauncher({ housing, limits, onServerLog, now, catalogue, t
         await house.dispose();
         throw new GatewayBusyError('the gateway is stopping');
       }
-      process = house.inProcess?.() ?? startProcess(house);
+      process = startProcess(house, principal);
     } catch (cause) {
       if (cause instanceof GatewayBusyError) throw cause;
       // Such as a zero byte in an argument, which Node refuses before it asks the system.

@@ -14,6 +14,7 @@ import { withLegacyFace } from './legacy-face.ts';
 import { createLegacySession, type LegacySession } from './legacy-session.ts';
 import type { GatewayLimits } from './limits.ts';
 import { idOf, isObject, rpcCode } from './message.ts';
+import type { RunningCalls } from './running-calls.ts';
 
 /** Whose session it is, and whose house its server lives in; they differ where one server is shared by all. */
 interface Caller {
@@ -38,6 +39,7 @@ export function createLegacySessions(
   limits: GatewayLimits,
   now: () => number,
   onFailure: (failure: unknown) => void,
+  calls: RunningCalls,
 ): LegacySessions {
   const sessions = new Map<LegacySession, { lastUsed: number; readonly principal: string }>();
   let opening = 0;
@@ -69,7 +71,7 @@ export function createLegacySessions(
     try {
       const process = await launcher.pristine(house);
       const isTranslated = (await launcher.era) === 'modern';
-      const session = createLegacySession(isTranslated ? withLegacyFace(process, limits) : process, limits);
+      const session = createLegacySession(isTranslated ? withLegacyFace(process, limits) : process, limits, calls);
       sessions.set(session, { lastUsed: now(), principal });
       void session.ended.then(() => sessions.delete(session));
       return session;

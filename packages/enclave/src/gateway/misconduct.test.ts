@@ -45,7 +45,7 @@ async function sandbox(args: readonly string[] = []): Promise<Housing> {
     node: process.execPath,
     environment: { PATH: '/usr/bin:/bin' },
     resolve: async () => [],
-    randomBytes: (length) => new Uint8Array(length).fill(1),
+    keys: { volumeKey: async () => new Uint8Array(32), credential: async () => undefined },
     onLog: () => undefined,
   });
   return housing;

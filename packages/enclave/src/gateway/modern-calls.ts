@@ -2,8 +2,9 @@
  * From a checked request of the 2026-07-28 era to the server process that works on it: a fresh one is
  * given to the instance pool, a retry with answers to the call that waits for them.
  *
- * A retry is recognised only where the gateway itself has asked, in front of a 2025-11-25 server. A server
- * of the new era gets its own `requestState` and `inputResponses` unchanged.
+ * A retry is recognised where the gateway itself has asked: for a 2025-11-25 server, or for the key
+ * service. A server of the new era gets its own `requestState` and `inputResponses` unchanged, and never
+ * one that the gateway gave.
  *
  * @module
  */
@@ -19,10 +20,11 @@ import type { InstancePool, Taken } from './instance-pool.ts';
 import type { Launcher } from './launcher.ts';
 import { isObject } from './message.ts';
 import { metaOf } from './meta-keys.ts';
-import { mayAsk } from './modern-translation.ts';
+import { attemptOf, type Held } from './modern-instance.ts';
+import { mayAsk, mayConfirm } from './modern-translation.ts';
 import type { Reply } from './peer.ts';
 import type { StateBinding } from './request-state.ts';
-import { attemptOf } from './translated-instance.ts';
+import { clientOf, type RunningCalls } from './running-calls.ts';
 import { STATE_NOT_FOUND, type WaitingCalls } from './waiting-calls.ts';
 
 /** Who sent a request. */
@@ -56,6 +58,7 @@ export function createModernCalls(
   launcher: Launcher,
   pool: InstancePool,
   waiting: WaitingCalls<AskingCall>,
+  calls: RunningCalls,
 ): ModernCalls {
   function resumed(request: JSONRPCRequest, state: unknown, binding: StateBinding): Prepared {
     const answers = request.params?.['inputResponses'];
@@ -74,14 +77,33 @@ export function createModernCalls(
 
   function fresh(request: JSONRPCRequest, taken: Taken, binding: StateBinding): Prepared {
     const { instance, release } = taken;
+    const { method, params } = request;
+    const { capabilities, principal } = binding;
+    const canConfirm = mayConfirm(method, capabilities);
+    const { instance: id } = instance.peer.process;
     function begin(reply: Reply): () => void {
+      let held: Held | undefined;
+      const forget = calls.begin(id, {
+        client: clientOf(principal),
+        method,
+        params,
+        ...(canConfirm ? { ask: () => held?.askClient } : {}),
+      });
+      const ended = (): void => {
+        forget();
+        release();
+      };
+      const park = (call: AskingCall): string => waiting.park(call, binding);
       if (taken.exclusive && instance.serveAsking !== undefined) {
-        return instance.serveAsking(request, reply, (call) => waiting.park(call, binding), release);
+        held = instance.serveAsking(request, reply, park, ended);
+      } else if (id !== undefined && canConfirm && instance.serveHolding !== undefined) {
+        held = instance.serveHolding(request, reply, park, ended);
       }
-      const leave = instance.serve(request, releasing(reply, release));
+      if (held !== undefined) return held.leave;
+      const leave = instance.serve(request, releasing(reply, ended));
       return () => {
         leave();
-        release();
+        ended();
       };
     }
     return { begin, abandon: release };
@@ -93,7 +115,9 @@ export function createModernCalls(
       const { method } = request;
       const binding: StateBinding = { principal: caller.principal, capabilities, method, params: request.params };
       const state = request.params?.['requestState'];
-      if (state !== undefined && (await launcher.era) === 'legacy') return resumed(request, state, binding);
+      if (state !== undefined && ((await launcher.era) === 'legacy' || waiting.isOwn(state))) {
+        return resumed(request, state, binding);
+      }
       const taken = await pool.take({ principal: caller.house, capabilities, method, departure });
       return fresh(request, taken, binding);
     },

@@ -11,14 +11,22 @@ import {
   type RequestId,
   SUBSCRIPTION_ID_META_KEY,
 } from '@modelcontextprotocol/server';
-import type { AskingCall } from './asking-call.ts';
+import { type AskingCall, type Attempt, createAskingCall } from './asking-call.ts';
 import type { GatewayLimits } from './limits.ts';
 import { rpcCode } from './message.ts';
 import { logLevelOf, metaOf } from './meta-keys.ts';
 import type { Exchange, Peer, Reply } from './peer.ts';
+import type { AskClient } from './running-calls.ts';
 
 /** Where a call goes that has to wait for its client's answers; gives its `requestState`. */
-type Park = (call: AskingCall) => string;
+export type Park = (call: AskingCall) => string;
+
+/** A request that is being served, and in whose course its client can be asked. */
+export interface Held {
+  /** For a client that has left before the answer. */
+  readonly leave: () => void;
+  readonly askClient: AskClient;
+}
 
 export interface ModernInstance {
   readonly peer: Peer;
@@ -32,7 +40,12 @@ export interface ModernInstance {
    *
    * @param ended - Called once, when the server works on it no longer. That may be long after the first answer.
    */
-  serveAsking?(request: JSONRPCRequest, reply: Reply, park: Park, ended: () => void): () => void;
+  serveAsking?(request: JSONRPCRequest, reply: Reply, park: Park, ended: () => void): Held;
+  /**
+   * Serves one request in whose course the gateway, but not the server, may ask the client this way. Any
+   * number at a time; otherwise like {@link ModernInstance.serveAsking}, which is there where this is not.
+   */
+  serveHolding?(request: JSONRPCRequest, reply: Reply, park: Park, ended: () => void): Held;
   /** Brings a change to the listening clients of this process that another process of the same clients reported. */
   publish?(change: JSONRPCNotification): void;
   /** Ends every `subscriptions/listen` stream as the specification wants it. */
@@ -59,6 +72,21 @@ export function refuseWhenFull(peer: Peer, limits: GatewayLimits, reply: Reply):
   return true;
 }
 
+/** Of a request that was answered at once. */
+export const NOT_HELD: Held = {
+  leave: () => undefined,
+  askClient: (_question, answer) => {
+    answer(undefined);
+    return () => undefined;
+  },
+};
+
+/** What a request of a client gives to its call, at first or when it is tried again. */
+export function attemptOf(request: JSONRPCRequest, reply: Reply): Attempt {
+  const { progressToken } = exchangeOf(request, reply);
+  return { reply, ...(progressToken === undefined ? {} : { progressToken }) };
+}
+
 interface Listening {
   readonly id: RequestId;
   readonly cancel: () => void;
@@ -82,6 +110,27 @@ export function createRelayedInstance(peer: Peer, limits: GatewayLimits): Modern
     peer,
     isBusy: () => peer.running() > 0,
     serve,
+    serveHolding(request, reply, park, ended) {
+      if (refuseWhenFull(peer, limits, reply)) {
+        ended();
+        return NOT_HELD;
+      }
+      const exchange = exchangeOf(request, reply);
+      const call = createAskingCall(
+        {
+          open: (own) => peer.open(request.method, request.params, { ...exchange, reply: own }),
+          // It asks through its results, and those pass unchanged.
+          send: () => undefined,
+          caughtUp: () => Promise.resolve(),
+          describe: (result) => result,
+          park,
+          ended,
+        },
+        attemptOf(request, reply),
+        limits.gatherMs,
+      );
+      return { leave: call.leave, askClient: call.askForGateway };
+    },
     endSubscriptions() {
       for (const [reply, { id, cancel }] of listening) {
         cancel();

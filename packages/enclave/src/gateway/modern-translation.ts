@@ -61,6 +61,16 @@ export function mayAsk(method: string, { elicitation, sampling, roots }: ClientC
   return MAY_ASK.includes(method) && [elicitation, sampling, roots].some((one) => one !== undefined);
 }
 
+/** Whether a request of a client with these capabilities is one in whose course the client can be shown a form. */
+export function mayConfirm(method: string, { elicitation }: ClientCapabilities): boolean {
+  return MAY_ASK.includes(method) && hasForms(elicitation);
+}
+
+/** An elicitation capability without modes is that of forms, as before there were modes. */
+function hasForms(elicitation: ClientCapabilities['elicitation']): boolean {
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
+}
+
 /** Why a client with these capabilities is not asked this; `undefined` if it is. */
 export function questionRefusal(question: JSONRPCRequest, capabilities: ClientCapabilities): RpcError | undefined {
   const { elicitation, sampling, roots } = capabilities;
@@ -69,9 +79,7 @@ export function questionRefusal(question: JSONRPCRequest, capabilities: ClientCa
     case 'elicitation/create': {
       if (elicitation === undefined) break;
       if (params['mode'] === 'url') return elicitation.url === undefined ? undeclared('elicitation.url') : undefined;
-      // An elicitation capability without modes is that of forms, as before there were modes.
-      const formless = elicitation.form === undefined && elicitation.url !== undefined;
-      return formless ? undeclared('elicitation.form') : undefined;
+      return hasForms(elicitation) ? undefined : undeclared('elicitation.form');
     }
     case 'sampling/createMessage': {
       if (sampling === undefined) break;

@@ -24,6 +24,8 @@ export interface ServerConsumer {
 
 export interface ServerProcess {
   readonly pid: number | undefined;
+  /** How the key service knows it; absent where it has no socket to one. */
+  readonly instance?: string;
   readonly exited: Promise<ServerExit>;
   /** Of a server that has to be waited for: resolves when it can be spoken to; rejects with ServerFailedError. */
   readonly listening?: Promise<void>;

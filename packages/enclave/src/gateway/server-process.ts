@@ -13,6 +13,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import type { House } from '../housing/housing.ts';
 import { type ChildReader, startChild } from './child-lifecycle.ts';
 import { createInputWatch } from './input-watch.ts';
+import type { KeySocketTaker } from './key-sockets.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createLineSplitter, type LineSplitter } from './line-splitter.ts';
 import { isRequest, isResponse, parseLine } from './message.ts';
@@ -32,6 +33,7 @@ export function startServerProcess(
   house: House,
   limits: GatewayLimits,
   onServerLog: (line: string) => void,
+  keySockets?: KeySocketTaker,
 ): ServerProcess {
   let consumer: ServerConsumer | undefined;
   let exit: ServerExit | undefined;
@@ -39,6 +41,7 @@ export function startServerProcess(
     house,
     limits,
     onServerLog,
+    ...(keySockets === undefined ? {} : { keySockets }),
     output: (may) => readMessages(limits, may, (message) => consumer?.onMessage(message)),
     onExit(how) {
       exit = how;

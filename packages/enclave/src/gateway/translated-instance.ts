@@ -8,20 +8,14 @@
  *
  * @module
  */
-import type {
-  ClientCapabilities,
-  JSONRPCNotification,
-  JSONRPCRequest,
-  LoggingLevel,
-  Result,
-} from '@modelcontextprotocol/server';
-import { type AskingCall, type Attempt, createAskingCall, withdrawnBy } from './asking-call.ts';
+import type { ClientCapabilities, JSONRPCNotification, LoggingLevel, Result } from '@modelcontextprotocol/server';
+import { type AskingCall, createAskingCall, withdrawnBy } from './asking-call.ts';
 import type { Opened } from './handshake.ts';
 import type { GatewayLimits } from './limits.ts';
 import { createListenHub, type ListenHub } from './listen-hub.ts';
 import { errorMessage, type Params, rpcCode } from './message.ts';
 import { reaches } from './meta-keys.ts';
-import { exchangeOf, type ModernInstance, refuseWhenFull } from './modern-instance.ts';
+import { attemptOf, exchangeOf, type ModernInstance, NOT_HELD, refuseWhenFull } from './modern-instance.ts';
 import {
   capabilitiesForModern,
   discoverResult,
@@ -116,7 +110,7 @@ export function createTranslatedInstance(
       };
       if (refuseWhenFull(peer, limits, reply)) {
         onEnded();
-        return () => undefined;
+        return NOT_HELD;
       }
       const host = {
         open: (own: Reply) => forward(method, params, { ...exchange, reply: translatedReply(method, own) }),
@@ -129,15 +123,9 @@ export function createTranslatedInstance(
       const call = createAskingCall(host, attemptOf(request, reply), limits.gatherMs);
       // A process that had died has already answered.
       if (!isEnded) asking = call;
-      return call.leave;
+      return { leave: call.leave, askClient: call.askForGateway };
     },
     publish: (change) => hub.publish(change),
     endSubscriptions: () => hub.endAll(),
   };
-}
-
-/** What a request of a client gives to its call, at first or when it is tried again. */
-export function attemptOf(request: JSONRPCRequest, reply: Reply): Attempt {
-  const { progressToken } = exchangeOf(request, reply);
-  return { reply, ...(progressToken === undefined ? {} : { progressToken }) };
 }

@@ -9,6 +9,8 @@ import type { GatewayLimits } from './limits.ts';
 import { type RpcError, rpcCode } from './message.ts';
 import { CALL_ID_BYTES, type StateBinding, type StateSeal } from './request-state.ts';
 
+const MARK_BYTES = 8;
+
 /** What waits. */
 export interface Waiting {
   /** Nobody will come back for it. */
@@ -20,6 +22,8 @@ export interface WaitingCalls<Call extends Waiting> {
   park(call: Call, binding: StateBinding): string;
   /** The call that this state was made for; it no longer waits and the state is used up. */
   take(state: string, binding: StateBinding): Call | undefined;
+  /** Whether this is a state that was given here, used or expired ones included; no server must see these. */
+  isOwn(state: unknown): boolean;
   size(): number;
   /** Gives up what has waited for too long. */
   sweep(now: number): void;
@@ -54,6 +58,8 @@ export function createWaitingCalls<Call extends Waiting>(
 ): WaitingCalls<Call> {
   /** In the order of their arrival. */
   const entries = new Map<string, Entry<Call>>();
+  /** Before every state. Nobody else can know it, as it differs with each start. */
+  const mark = `vitrine-${Buffer.from(random(MARK_BYTES)).toString('hex')}.`;
 
   function drop(callId: string): void {
     const entry = entries.get(callId);
@@ -80,15 +86,16 @@ export function createWaitingCalls<Call extends Waiting>(
       const callId = Buffer.from(random(CALL_ID_BYTES)).toString('hex');
       const expiresAt = now() + limits.inputMs;
       entries.set(callId, { call, principal: binding.principal, expiresAt });
-      return seal.seal({ callId, expiresAt }, binding);
+      return `${mark}${seal.seal({ callId, expiresAt }, binding)}`;
     },
     take(state, binding) {
-      const opened = seal.open(state, binding);
+      const opened = state.startsWith(mark) ? seal.open(state.slice(mark.length), binding) : undefined;
       if (opened === undefined || opened.expiresAt <= now()) return undefined;
       const entry = entries.get(opened.callId);
       entries.delete(opened.callId);
       return entry?.call;
     },
+    isOwn: (state) => typeof state === 'string' && state.startsWith(mark),
     size: () => entries.size,
     sweep(time) {
       for (const [callId, entry] of entries) if (entry.expiresAt <= time) drop(callId);

@@ -6,15 +6,16 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Manifest, UsageError } from '@vitrine/documents';
+import type { KeyService } from '@vitrine/keys/client';
+import type { EgressCredentials } from '../egress/credential-egress.ts';
 import { findControlGroups } from '../sandbox/control-group.ts';
 import { probeSandbox } from '../sandbox/probe.ts';
 import { findExecutable } from '../source/find-executable.ts';
-import { randomKeysPerBoot, type VolumeKeySource } from '../volumes/volume-key-source.ts';
 import { directHousing } from './direct-housing.ts';
-import type { Housing, ServerTemplate } from './housing.ts';
+import { type Housing, needsKeySocket, type ServerTemplate } from './housing.ts';
 import { type NodeLibraries, nodeLibraries } from './node-libraries.ts';
 import { ownDirectory } from './own-directory.ts';
-import { sandboxedHousing } from './sandboxed-housing.ts';
+import { type SignerSettings, sandboxedHousing } from './sandboxed-housing.ts';
 import { createVolumes } from './volumes.ts';
 
 export interface HousingRequest {
@@ -34,12 +35,12 @@ export interface HousingRequest {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** All addresses of a host name. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
-  /** Cryptographically secure. */
-  readonly randomBytes: (length: number) => Uint8Array;
   /** One line for the operator. */
   readonly onLog: (line: string) => void;
-  /** For encrypted volumes; keys of this boot where there is no other source. */
-  readonly volumeKeys?: VolumeKeySource;
+  /** Gives the keys of encrypted volumes, and credentials to the egress proxies. */
+  readonly keys: Pick<KeyService, 'volumeKey' | 'credential'>;
+  /** Absolute path of the signer's program; absent: there is none, and a manifest that wants one is refused. */
+  readonly signerProgram?: string;
 }
 
 export interface Chosen {
@@ -67,6 +68,7 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
         dataDirectory: request.dataDirectory,
         platform: request.platform,
         systemRoot: request.environment['SystemRoot'],
+        keySocket: needsKeySocket(manifest),
       }),
       why: found.why,
     };
@@ -91,6 +93,7 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
         ...(cpu === undefined ? {} : { cpu }),
       },
       egress: manifest.egress ?? [],
+      ...credentials(request),
       // A name that the server makes up can hold what users sent it.
       tellsDestinations: manifest.logs?.child === 'operator',
       resolve: request.resolve,
@@ -101,6 +104,8 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
         libraries ??= nodeLibraries();
         return libraries;
       },
+      keySocket: needsKeySocket(manifest),
+      ...signer(request),
       onLog: request.onLog,
     }),
   };
@@ -129,11 +134,14 @@ async function probe({ sandbox, platform, architecture, environment }: HousingRe
 }
 
 /** What cannot be had without a sandbox. */
-function firstDemand({ sandbox, data, egress, limits, server }: Manifest): string | undefined {
+function firstDemand({ sandbox, data, egress, credentials, signer, limits, server }: Manifest): string | undefined {
   if (sandbox === 'bwrap') return 'a sandbox';
   if (server.source.kind === 'oci') return 'a container image as the root of the file system';
   if (data !== undefined) return `data: ${data}`;
   if (egress !== undefined) return 'a limit of where the server may connect to (egress)';
+  if (credentials !== undefined)
+    return 'credentials that the server does not see, which the way out of the sandbox adds';
+  if (signer !== undefined) return 'a signer on a loopback interface of the server’s own';
   if (limits?.memory !== undefined || limits?.processes !== undefined || limits?.cpu !== undefined) {
     return 'limits of memory, processes or processor time';
   }
@@ -148,8 +156,19 @@ function volumes(request: HousingRequest): ReturnType<typeof createVolumes> {
     gocryptfs,
     directory: `${request.dataDirectory}.encrypted`,
     mounts: path.join(request.runDirectory, 'volumes'),
-    keys: request.volumeKeys ?? randomKeysPerBoot(request.randomBytes),
+    volumeKey: (volume) => request.keys.volumeKey(volume),
   });
+}
+
+function credentials({ manifest, keys }: HousingRequest): { readonly credentials?: EgressCredentials } {
+  if (manifest.credentials === undefined) return {};
+  return { credentials: { specs: manifest.credentials, value: (name) => keys.credential(name) } };
+}
+
+function signer({ manifest, signerProgram }: HousingRequest): { readonly signer?: SignerSettings } {
+  if (manifest.signer === undefined) return {};
+  if (signerProgram === undefined) throw unavailable('a signer', 'its program is not installed');
+  return { signer: { ...manifest.signer, program: signerProgram } };
 }
 
 function isFiltered(architecture: string): architecture is 'x64' | 'arm64' {

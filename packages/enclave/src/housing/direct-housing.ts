@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { KEY_SOCKET, KEY_SOCKET_VARIABLE } from '@vitrine/keys/client';
 import { launchEnvironment, temporaryDirectory } from '../config/launch-environment.ts';
 import { ownProcessGroup } from '../gateway/process-group.ts';
 import { ANYBODY } from '../guard/principal.ts';
@@ -21,13 +22,17 @@ export interface DirectHousingOptions {
   readonly platform: NodeJS.Platform;
   /** Where Windows is installed. */
   readonly systemRoot: string | undefined;
+  /** Whether servers get a socket to the key service. */
+  readonly keySocket: boolean;
 }
 
-export function directHousing({ template, dataDirectory, platform, systemRoot }: DirectHousingOptions): Housing {
+export function directHousing(options: DirectHousingOptions): Housing {
+  const { template, dataDirectory, platform, systemRoot, keySocket } = options;
   /** A port of this machine is for one process. */
   let isPortTaken = false;
   return {
     obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    keySockets: keySocket ? [KEY_SOCKET] : [],
     async house(principal): Promise<House> {
       const { httpPort } = template;
       if (httpPort !== undefined && isPortTaken) {
@@ -42,7 +47,9 @@ export function directHousing({ template, dataDirectory, platform, systemRoot }:
         throw cause;
       }
       const environment = launchEnvironment({
-        configured: template.environment,
+        configured: keySocket
+          ? { ...template.environment, [KEY_SOCKET_VARIABLE]: `fd:${KEY_SOCKET}` }
+          : template.environment,
         command: template.command,
         dataDirectory: own,
         platform,
@@ -56,8 +63,9 @@ export function directHousing({ template, dataDirectory, platform, systemRoot }:
             shell: false,
             windowsHide: true,
             detached: ownProcessGroup,
-            stdio: 'pipe',
-          }),
+            stdio: keySocket ? ['pipe', 'pipe', 'pipe', 'pipe'] : 'pipe',
+            // With 'pipe' for the first three, Node gives streams for them.
+          }) as ChildProcessWithoutNullStreams,
         ...(httpPort === undefined ? {} : { http: { port: httpPort } }),
         egress: () => new Map(),
         verdict: () => undefined,

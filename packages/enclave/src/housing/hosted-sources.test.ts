@@ -55,7 +55,7 @@ async function housed({ manifest, template, dataDirectory }: Resolved, sandbox: 
     node: process.execPath,
     environment: { PATH: '/usr/bin:/bin' },
     resolve: async () => ['127.0.0.1'],
-    randomBytes: (length) => new Uint8Array(length),
+    keys: { volumeKey: async () => new Uint8Array(32), credential: async () => undefined },
     onLog: () => undefined,
   });
   ends.push(() => housing.close());

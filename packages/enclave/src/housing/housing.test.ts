@@ -1,4 +1,5 @@
 /** Server processes in their houses, as the gateway starts them. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import path from 'node:path';
 import { type Manifest, UsageError } from '@vitrine/documents';
 import { afterEach, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
+import { takeSocket } from '../gateway/key-sockets.ts';
 import { findControlGroups } from '../sandbox/control-group.ts';
 import { chooseHousing, type HousingRequest } from './choose-housing.ts';
 import type { House, ServerTemplate } from './housing.ts';
@@ -47,7 +49,7 @@ async function request(change: Partial<HousingRequest>): Promise<HousingRequest>
     node: process.execPath,
     environment: { PATH: '/usr/bin:/bin' },
     resolve: async () => ['127.0.0.1'],
-    randomBytes: (length) => new Uint8Array(length).fill(1),
+    keys: { volumeKey: async () => new Uint8Array(32).fill(1), credential: async () => undefined },
     onLog: () => undefined,
     ...change,
   };
@@ -272,3 +274,188 @@ promise.unless(noVolume, 'P1', 'a closed housing leaves no directory of its own 
   await housing.close();
   expect(existsSync(of.runDirectory)).toBe(false);
 });
+
+const KEYS = {
+  keys: {
+    main: {
+      origin: 'generated',
+      algorithm: 'secp256k1',
+      version: 1,
+      policy: { rules: [{ id: 'a', effect: 'allow', action: 'evm.message', startsWith: 'any' }] },
+    },
+  },
+} as const;
+
+/** Says what it finds of its descriptors, writes at once, and repeats what it is told. */
+const SPEAKER = `
+  const fs = require("node:fs");
+  console.log(process.env.VITRINE_KEYS, fs.fstatSync(3).isSocket());
+  fs.writeSync(3, "early\\n");
+  new (require("node:net").Socket)({ fd: 3 }).setEncoding("utf8").on("data", (text) => console.log("told", text.trim())).on("end", () => console.log("end"));`;
+
+for (const [where, sandbox, change] of [
+  ['without a sandbox', 'none', {}],
+  ['in a sandbox', 'best', {}],
+  ['in a sandbox behind a relay', 'best', { egress: [{ host: 'api.example.com', port: 443 }] }],
+] as const) {
+  promise.unless(
+    sandbox === 'none' ? false : noSandbox,
+    'P4',
+    `${where}, a server has a socket to the key service, and nobody else has a copy of it`,
+    async () => {
+      const of = await request({ sandbox, template: template(SPEAKER), manifest: { ...MANIFEST, ...KEYS, ...change } });
+      const { housing } = await chooseHousing(of);
+      ends.push(() => housing.close());
+      expect(housing.keySockets).toEqual([3]);
+      const house = await housing.house('anybody');
+      const child = house.start();
+      const socket = takeSocket(child, 3);
+      let said = '';
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
+      const early = once(socket, 'data');
+      socket.resume();
+      expect(String((await early)[0])).toBe('early\n');
+      socket.end('hello\n');
+      const ended = once(socket, 'close');
+      await Promise.all([once(child, 'close'), ended]);
+      await house.dispose();
+      expect(said).toBe('fd:3 true\ntold hello\nend\n');
+    },
+  );
+}
+
+promise.unless(noSandbox, 'P4', 'when a server closes its socket, the key service sees the end at once', async () => {
+  const program = 'require("node:fs").closeSync(3); process.stdin.resume()';
+  const manifest: Manifest = { ...MANIFEST, ...KEYS, egress: [{ host: 'api.example.com', port: 443 }] };
+  const { housing } = await chooseHousing(await request({ template: template(program), manifest }));
+  ends.push(() => housing.close());
+  const house = await housing.house('anybody');
+  const child = house.start();
+  const socket = takeSocket(child, 3);
+  const ended = once(socket, 'end');
+  socket.resume();
+  await ended;
+  expect(child.exitCode).toBeNull();
+  child.stdin.end();
+  await once(child, 'close');
+  await house.dispose();
+});
+
+promise.unless(noSandbox, 'P4', 'a signer listens beside the server on a socket of its own', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'vitrine-signer-'));
+  ends.push(() => rm(folder, { recursive: true, force: true }));
+  const signerProgram = path.join(folder, 'signer.mjs');
+  await writeFile(
+    signerProgram,
+    `import { createServer } from "node:http";
+     import { Socket } from "node:net";
+     const { port, key, descriptor } = JSON.parse(process.argv[2]);
+     const keys = new Socket({ fd: descriptor });
+     keys.write(key + "\\n");
+     createServer((_request, response) => response.end("signed with " + key)).listen(port, "127.0.0.1", () => console.log("ready"));`,
+  );
+  const program = `
+    const fs = require("node:fs");
+    const open = fs.readdirSync("/proc/self/fd").filter((fd) => { try { return fs.fstatSync(+fd).isSocket(); } catch { return false; } });
+    fetch(process.env.VITRINE_SIGNER_URL).then((answer) => answer.text()).then((text) => console.log(text, open.join()));`;
+  const manifest: Manifest = { ...MANIFEST, ...KEYS, signer: { port: 8545, key: 'main' } };
+  const { housing } = await chooseHousing(await request({ template: template(program), manifest, signerProgram }));
+  ends.push(() => housing.close());
+  expect(housing.keySockets).toEqual([3, 7]);
+  const house = await housing.house('anybody');
+  const child = house.start();
+  const [server, signer] = [takeSocket(child, 3), takeSocket(child, 7)];
+  server.resume();
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += String(chunk)));
+  const first = once(signer, 'data');
+  signer.resume();
+  expect(String((await first)[0])).toBe('main\n');
+  await once(child, 'close');
+  await house.dispose();
+  // Its standard streams, and the one socket: not the signer's.
+  expect(said).toMatch(/^signed with main (?:0,1,2,)?3\n$/);
+});
+
+for (const [what, change, options] of [
+  ['a signer where there is no sandbox', { ...KEYS, signer: { port: 8545, key: 'main' } }, { sandbox: 'none' }],
+  ['a signer whose program is missing', { ...KEYS, signer: { port: 8545, key: 'main' } }, {}],
+  [
+    'credentials where there is no sandbox',
+    {
+      credentials: {
+        api: {
+          owner: '0'.repeat(64),
+          header: 'authorization',
+          allow: [{ host: 'api.example.com', port: 443, methods: ['GET'], paths: ['/'] }],
+        },
+      },
+    },
+    { sandbox: 'none' },
+  ],
+] as const) {
+  promise('P4', `${what}: refused before anything starts`, async () => {
+    const of = await request({ ...options, manifest: { ...MANIFEST, ...change } });
+    await expect(chooseHousing(of)).rejects.toThrow(UsageError);
+  });
+}
+
+promise.unless(noVolume, 'P1', 'an encrypted file survives a restart where its key does, and no other', async () => {
+  const program =
+    'const fs = require("node:fs"); console.log(fs.existsSync("/data/note") && fs.readFileSync("/data/note", "utf8")); fs.writeFileSync("/data/note", "kept")';
+  const asked: string[] = [];
+  const root = (fill: number): HousingRequest['keys'] => ({
+    credential: async () => undefined,
+    volumeKey: async (volume) => {
+      asked.push(volume);
+      return createHash('sha256').update(`${fill}${volume}`).digest();
+    },
+  });
+  const of = await request({ template: template(program), manifest: { ...MANIFEST, data: 'encrypted' } });
+  const boot = async (keys: HousingRequest['keys']): Promise<string> => {
+    const { housing } = await chooseHousing({ ...of, keys });
+    const said = await live(await housing.house('one'));
+    await housing.close();
+    return said;
+  };
+  expect(await boot(root(1))).toBe('false\n');
+  expect(await boot(root(1))).toBe('kept\n');
+  expect(await boot(root(2))).toBe('false\n');
+  // The same volume each time, whose name says nothing of the principal.
+  expect(new Set(asked).size).toBe(1);
+  expect(asked[0]).not.toContain('one');
+});
+
+promise.unless(
+  noSandbox,
+  'P4',
+  'from a sandbox, a host with a credential is called in plain HTTP, by any client',
+  async () => {
+    const program = `
+    const http = require("node:http");
+    const get = (path) => new Promise((done) => http.get("http://api.example.com" + path, (answer) => { let text = ""; answer.on("data", (chunk) => text += chunk).on("end", () => done(answer.statusCode + " " + text.trim())); }));
+    const fetched = (path) => fetch("http://api.example.com" + path).then(async (answer) => answer.status + " " + (await answer.text()).trim());
+    const secure = fetch("https://api.example.com/v1/x").then(() => "REACHED", (error) => "refused");
+    (async () => console.log([await get("/v1/x"), await fetched("/v1/x"), await fetched("/v2/x"), await secure].join("\\n")))();`;
+    const refusals: string[] = [];
+    const credentials = {
+      api: {
+        owner: '0'.repeat(64),
+        header: 'authorization',
+        allow: [{ host: 'api.example.com', port: 443, methods: ['GET'], paths: ['/v1/'] }],
+      },
+    } as const;
+    const of = await request({
+      template: template(program),
+      manifest: { ...MANIFEST, credentials },
+      onLog: (line) => refusals.push(line),
+    });
+    const missing =
+      '503 the credential api has not been handed in yet; its owner does that with `vitrine secrets seal api`';
+    expect(await saidBy(of)).toBe(`${missing}\n${missing}\n403 no credential is for this method and path\nrefused\n`);
+    expect(refusals.sort()).toEqual([
+      'egress to api.example.com:443 refused: call http://api.example.com through this proxy instead, which adds the credential and makes the TLS connection itself',
+      'egress to api.example.com:443 refused: no credential is for this method and path',
+    ]);
+  },
+);

@@ -8,7 +8,7 @@
  * @module
  */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import type { BootBinding } from '@vitrine/documents';
+import type { BootBinding, Manifest } from '@vitrine/documents';
 import type { EgressCount } from '../egress/egress-proxy.ts';
 import type { ServerProcess } from '../gateway/server-contract.ts';
 
@@ -55,8 +55,15 @@ export interface House {
 
 export interface Housing {
   readonly obtained: Obtained;
+  /** Descriptors of a server process that are sockets to the key service; empty where it has none. */
+  readonly keySockets: readonly number[];
   /** A house for a process that serves this principal. Rejects where it cannot be had. */
   house(principal: string): Promise<House>;
   /** Takes back what outlives single houses. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Whether servers of this manifest get a socket to the key service. */
+export function needsKeySocket({ keys, store, signer }: Manifest): boolean {
+  return keys !== undefined || store !== undefined || signer !== undefined;
 }

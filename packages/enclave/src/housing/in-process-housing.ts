@@ -12,6 +12,7 @@ import type { House, Housing } from './housing.ts';
 export function inProcessHousing(factory: McpServerFactory): Housing {
   return {
     obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    keySockets: [],
     house: async (): Promise<House> => ({
       start() {
         throw new Error('a server in this process is not started');

@@ -9,14 +9,16 @@ import { link, mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KEY_SOCKET, KEY_SOCKET_VARIABLE } from '@vitrine/keys/client';
 import type { EgressRule } from '../egress/allow-list.ts';
+import type { EgressCredentials } from '../egress/credential-egress.ts';
 import { type EgressProxy, openEgressProxy } from '../egress/egress-proxy.ts';
 import { type Mount, type SandboxPlan, SOCKETS_INSIDE } from '../sandbox/bubblewrap.ts';
 import type { ControlGroup, ControlGroups, GroupLimits } from '../sandbox/control-group.ts';
 import { isLink } from '../sandbox/probe.ts';
 import type { RelayTask } from '../sandbox/relay-inside.ts';
 import type { FilterArchitecture } from '../sandbox/seccomp.ts';
-import { LISTENER, spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
+import { LISTENER, SIGNER, spawnBubblewrap } from '../sandbox/spawn-bubblewrap.ts';
 import type { House, Housing, ServerTemplate } from './housing.ts';
 import type { NodeLibraries } from './node-libraries.ts';
 import type { Volumes } from './volumes.ts';
@@ -30,6 +32,8 @@ export interface SandboxedHousingOptions {
   readonly groups: ControlGroups | undefined;
   readonly limits: GroupLimits;
   readonly egress: readonly EgressRule[];
+  /** Hosts that are reached with a credential only. */
+  readonly credentials?: EgressCredentials;
   /** Whether `onLog` hears the names of destinations that no rule names. */
   readonly tellsDestinations: boolean;
   readonly resolve: (host: string) => Promise<readonly string[]>;
@@ -41,7 +45,20 @@ export interface SandboxedHousingOptions {
   readonly node: string;
   /** What that Node needs where the root is an image, which has none of it. */
   readonly nodeLibraries: () => NodeLibraries;
+  /** Whether servers get a socket to the key service. */
+  readonly keySocket: boolean;
+  /** A JSON-RPC signer beside each server; absent: none. */
+  readonly signer?: SignerSettings;
   readonly onLog: (line: string) => void;
+}
+
+export interface SignerSettings {
+  /** Of the server's own loopback interface. */
+  readonly port: number;
+  /** The key that it signs with. */
+  readonly key: string;
+  /** Absolute path of the program. Of what is beside it, it may import modules. */
+  readonly program: string;
 }
 
 const DATA = '/data';
@@ -51,8 +68,11 @@ const NODE_INSIDE = '/opt/vitrine/node';
 const EXTENSION: string = path.extname(fileURLToPath(import.meta.url));
 const RELAY_SOURCE: string = path.join(import.meta.dirname, '..', 'sandbox', `relay-inside${EXTENSION}`);
 const RELAY_INSIDE: string = `/opt/vitrine/relay-inside${EXTENSION}`;
+const SIGNER_INSIDE = '/opt/vitrine/signer';
 const EGRESS_SOCKET = 'egress.sock';
 const HTTP_SOCKET = 'http.sock';
+/** Where programs that know nothing of Vitrine find the signer. */
+const SIGNER_VARIABLE = 'VITRINE_SIGNER_URL';
 /** Where programs inside find the egress proxy. */
 const EGRESS_PORT = 3128;
 /** Files in memory count as memory; half of the limit leaves room for the program. */
@@ -67,6 +87,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
       cgroup: groups !== undefined,
       volume: volumes === undefined ? 'ephemeral' : 'encrypted',
     },
+    keySockets: keySocketsOf(options),
     house: (principal) => build(options, principal),
     async close() {
       await volumes?.close();
@@ -100,10 +121,10 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
     undo: (() => unknown)[],
     dispose: () => Promise<void>,
   ): Promise<House> {
-    const needsRelay = of.egress.length > 0 || template.httpPort !== undefined;
+    const needsRelay = hasWayOut(of) || template.httpPort !== undefined || of.signer !== undefined;
     const sockets = needsRelay ? await socketDirectory(of.runDirectory, undo) : undefined;
     const listener = sockets === undefined || template.httpPort === undefined ? undefined : await wayIn(sockets, undo);
-    const egress = sockets !== undefined && of.egress.length > 0 ? await wayOut(of, sockets, undo) : undefined;
+    const egress = sockets !== undefined && hasWayOut(of) ? await wayOut(of, sockets, undo) : undefined;
     const group = groups?.create(of.limits);
     if (group !== undefined) undo.push(() => group.remove());
     const volume = await volumes?.open(principal);
@@ -116,6 +137,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
             bubblewrap: of.bubblewrap,
             architecture: of.architecture,
             plan,
+            sockets: keySocketsOf(of),
             ...(group === undefined ? {} : { joinFiles: group.joinFiles }),
             ...(listener === undefined ? {} : { listener }),
           },
@@ -131,6 +153,16 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
   }
 }
 
+/** Whether servers can reach anything. */
+function hasWayOut({ egress, credentials }: SandboxedHousingOptions): boolean {
+  return egress.length > 0 || credentials !== undefined;
+}
+
+/** The signer's is another one, so that it is never shared with the server. */
+function keySocketsOf({ keySocket, signer }: SandboxedHousingOptions): readonly number[] {
+  return [...(keySocket ? [KEY_SOCKET] : []), ...(signer === undefined ? [] : [SIGNER])];
+}
+
 async function socketDirectory(base: string, undo: (() => unknown)[]): Promise<string> {
   await mkdir(base, { recursive: true, mode: 0o700 });
   const made = await mkdtemp(path.join(base, 's-'));
@@ -142,6 +174,7 @@ async function wayOut(of: SandboxedHousingOptions, sockets: string, undo: (() =>
   const proxy = await openEgressProxy({
     socket: path.join(sockets, EGRESS_SOCKET),
     rules: of.egress,
+    ...(of.credentials === undefined ? {} : { credentials: of.credentials }),
     resolve: of.resolve,
     tellsDestinations: of.tellsDestinations,
     onRefusal: of.onLog,
@@ -167,11 +200,13 @@ async function wayIn(sockets: string, undo: (() => unknown)[]): Promise<Server> 
 
 function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume: string | undefined): SandboxPlan {
   const { template } = of;
-  const task: RelayTask = {
-    ...(of.egress.length === 0 ? {} : { egress: { port: EGRESS_PORT, socket: `${SOCKETS_INSIDE}/${EGRESS_SOCKET}` } }),
-    ...(template.httpPort === undefined ? {} : { http: { port: template.httpPort, descriptor: LISTENER } }),
-  };
   const runtime = sockets === undefined ? undefined : relayRuntime(of);
+  const task: RelayTask = {
+    ...(!hasWayOut(of) ? {} : { egress: { port: EGRESS_PORT, socket: `${SOCKETS_INSIDE}/${EGRESS_SOCKET}` } }),
+    ...(template.httpPort === undefined ? {} : { http: { port: template.httpPort, descriptor: LISTENER } }),
+    ...(of.keySocket ? { keySocket: KEY_SOCKET } : {}),
+    ...(of.signer === undefined || runtime === undefined ? {} : { signer: signerOf(of.signer, runtime) }),
+  };
   const [command = '', ...args] = [
     ...(runtime === undefined ? [] : [...runtime.command, RELAY_INSIDE, JSON.stringify(task)]),
     template.command,
@@ -197,10 +232,11 @@ function planOf(of: SandboxedHousingOptions, sockets: string | undefined, volume
  * This Node, for the relay. In the root of an image it comes with its own libraries and is started by their
  * loader, so that it does not matter which C library the image has.
  */
-function relayRuntime({ template, node, nodeLibraries }: SandboxedHousingOptions): RelayRuntime {
+function relayRuntime({ template, node, nodeLibraries, signer }: SandboxedHousingOptions): RelayRuntime {
   const own: readonly Mount[] = [
     { from: node, to: NODE_INSIDE },
     { from: RELAY_SOURCE, to: RELAY_INSIDE },
+    ...(signer === undefined ? [] : [{ from: path.dirname(signer.program), to: SIGNER_INSIDE }]),
   ];
   if (template.root === undefined) return { mounts: own, command: [NODE_INSIDE] };
   const { loader, libraries } = nodeLibraries();
@@ -211,13 +247,19 @@ function relayRuntime({ template, node, nodeLibraries }: SandboxedHousingOptions
   };
 }
 
+function signerOf({ port, key, program }: SignerSettings, { command }: RelayRuntime): NonNullable<RelayTask['signer']> {
+  const task = JSON.stringify({ port, key, descriptor: SIGNER });
+  return { command: [...command, `${SIGNER_INSIDE}/${path.basename(program)}`, task], descriptor: SIGNER };
+}
+
 interface RelayRuntime {
   readonly mounts: readonly Mount[];
   readonly command: readonly string[];
 }
 
 /** The base of `launch-environment.ts` as it is in a sandbox, and the way out. */
-function environmentOf({ template, egress }: SandboxedHousingOptions): Readonly<Record<string, string>> {
+function environmentOf(of: SandboxedHousingOptions): Readonly<Record<string, string>> {
+  const { template, keySocket, signer } = of;
   const own = template.root === undefined ? [path.dirname(template.command)] : [];
   const proxy = `http://127.0.0.1:${EGRESS_PORT}`;
   return {
@@ -227,7 +269,7 @@ function environmentOf({ template, egress }: SandboxedHousingOptions): Readonly<
     HOME: DATA,
     TMPDIR: '/tmp',
     LANG: 'C.UTF-8',
-    ...(egress.length === 0
+    ...(!hasWayOut(of)
       ? {}
       : {
           HTTP_PROXY: proxy,
@@ -239,6 +281,8 @@ function environmentOf({ template, egress }: SandboxedHousingOptions): Readonly<
           NODE_USE_ENV_PROXY: '1',
         }),
     ...template.environment,
+    ...(keySocket ? { [KEY_SOCKET_VARIABLE]: `fd:${KEY_SOCKET}` } : {}),
+    ...(signer === undefined ? {} : { [SIGNER_VARIABLE]: `http://127.0.0.1:${signer.port}` }),
   };
 }
 

@@ -6,7 +6,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { type EncryptedVolume, openEncryptedVolume } from '../volumes/encrypted-volume.ts';
-import type { VolumeKeySource } from '../volumes/volume-key-source.ts';
 
 export interface VolumesOptions {
   /** Absolute path of gocryptfs. */
@@ -15,7 +14,8 @@ export interface VolumesOptions {
   readonly directory: string;
   /** Where volumes are mounted, for this process alone. */
   readonly mounts: string;
-  readonly keys: VolumeKeySource;
+  /** The 32 bytes for a volume, the same at every call. */
+  readonly volumeKey: (volume: string) => Promise<Uint8Array>;
 }
 
 export interface Volumes {
@@ -36,7 +36,7 @@ interface Open {
   users: number;
 }
 
-export function createVolumes({ gocryptfs, directory, mounts, keys }: VolumesOptions): Volumes {
+export function createVolumes({ gocryptfs, directory, mounts, volumeKey }: VolumesOptions): Volumes {
   const open = new Map<string, Open>();
   /** Closing and opening the same volume must not overlap. */
   const closing = new Map<string, Promise<void>>();
@@ -47,7 +47,7 @@ export function createVolumes({ gocryptfs, directory, mounts, keys }: VolumesOpt
       gocryptfs,
       ciphertext: path.join(directory, name),
       mountPoint: path.join(mounts, name),
-      key: await keys.key(name),
+      key: await volumeKey(name),
     });
   }
 

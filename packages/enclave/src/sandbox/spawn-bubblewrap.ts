@@ -1,6 +1,6 @@
 /**
  * Starts bubblewrap, with what it reads on descriptors of its own: the system call filter and the
- * content of `/etc/passwd`. Descriptor 3 stays free for the hosted server. Nothing else that this process
+ * content of `/etc/passwd`. Descriptor 3 is the hosted server's, for its socket to the key service. Nothing else that this process
  * has open gets in, and no image of the memory is written at a crash.
  *
  * @module
@@ -24,6 +24,8 @@ export interface BubblewrapLaunch {
   readonly joinFiles?: readonly string[];
   /** A listening Unix socket for what runs inside, as descriptor {@link LISTENER}; closed here. */
   readonly listener?: Server;
+  /** Descriptors of the child that are to be sockets to this process; they get in with it. */
+  readonly sockets?: readonly number[];
 }
 
 /** Joins the groups, then becomes bubblewrap: nothing ever runs outside of them. `$JOIN` has no blanks in its names. */
@@ -33,6 +35,8 @@ const START_SCRIPT =
 const DESCRIPTOR = { passwd: 4, seccomp: 5 } as const;
 /** Where {@link BubblewrapLaunch.listener} is inside. */
 export const LISTENER = 6;
+/** Where the socket to the key service of a signer beside the server is. */
+export const SIGNER = 7;
 
 /** They cannot change: what Node opens itself is not handed on. */
 const INHERITED: readonly number[] = inheritedDescriptors();
@@ -45,7 +49,7 @@ let nothing: number | undefined;
  * @param isLink - Whether a path of this machine is a symbolic link.
  */
 export function spawnBubblewrap(
-  { bubblewrap, architecture, plan, joinFiles = [], listener }: BubblewrapLaunch,
+  { bubblewrap, architecture, plan, joinFiles = [], listener, sockets = [] }: BubblewrapLaunch,
   isLink: (path: string) => boolean,
 ): ChildProcessWithoutNullStreams {
   const descriptors = {
@@ -58,7 +62,7 @@ export function spawnBubblewrap(
     env: { JOIN: joinFiles.join(' ') },
     shell: false,
     detached: true,
-    stdio: stdio(architecture !== undefined, listener),
+    stdio: stdio(architecture !== undefined, listener, sockets),
   });
   // The copy inside is the only one that takes connections.
   listener?.close();
@@ -70,9 +74,10 @@ export function spawnBubblewrap(
 
 type Stdio = Exclude<StdioOptions, string>;
 
-function stdio(isFiltered: boolean, listener: Server | undefined): Stdio {
+function stdio(isFiltered: boolean, listener: Server | undefined, sockets: readonly number[]): Stdio {
   const all: Stdio = ['pipe', 'pipe', 'pipe', 'ignore', 'pipe', isFiltered ? 'pipe' : 'ignore'];
   all[LISTENER] = listener === undefined ? 'ignore' : descriptorOf(listener);
+  for (const descriptor of sockets) all[descriptor] = 'pipe';
   for (const descriptor of INHERITED) {
     if (all[descriptor] !== undefined && all[descriptor] !== 'ignore') continue;
     nothing ??= openSync(devNull, 'r');

@@ -3,10 +3,12 @@
  * process wrote: its outputs, its log, its metrics.
  */
 import { createHash } from 'node:crypto';
+import type { Manifest } from '@vitrine/documents';
 import { expect, onTestFinished, vi } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { launchOf, plainHousing } from '../gateway/testing/served.ts';
+import { localKeyService } from '../local-key-service.ts';
 import { type RunningEnclave, startEnclave } from '../run-enclave.ts';
 import { type Answer, ask, MANIFEST, quoteSource } from '../testing/open-door.ts';
 
@@ -30,22 +32,24 @@ async function run(child: 'drop' | 'operator'): Promise<Run> {
     });
     onTestFinished(() => spy.mockRestore());
   }
+  const manifest: Manifest = {
+    ...MANIFEST,
+    logs: { child },
+    auth: { kind: 'bearer', tokens: { somebody: createHash('sha256').update(TOKEN).digest('hex') } },
+  };
+  const randomBytes = (length: number): Uint8Array => globalThis.crypto.getRandomValues(new Uint8Array(length));
   const enclave = await startEnclave({
-    manifest: {
-      ...MANIFEST,
-      logs: { child },
-      auth: { kind: 'bearer', tokens: { somebody: createHash('sha256').update(TOKEN).digest('hex') } },
-    },
+    manifest,
     housing: plainHousing(launchOf('legacy-server.mjs')),
     fetch: () => Promise.reject(new Error('no network here')),
-    source: quoteSource,
+    keys: localKeyService({ source: quoteSource, manifest, randomBytes }),
     listen: { host: '127.0.0.1', port: 0, publicHosts: [] },
     gateway: createGateway,
     onServerLog: (line) => serverLog.push(line),
     onLog: (line) => log.push(line),
     metrics: 0,
     now: () => new Date(),
-    randomBytes: (length) => globalThis.crypto.getRandomValues(new Uint8Array(length)),
+    randomBytes,
   });
   onTestFinished(() => enclave.stop(0));
   await enclave.ready;

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { type EncryptedVolume, openEncryptedVolume } from './encrypted-volume.ts';
-import { randomKeysPerBoot } from './volume-key-source.ts';
 
 const GOCRYPTFS = '/usr/bin/gocryptfs';
 const missing = !existsSync(GOCRYPTFS)
@@ -115,16 +114,4 @@ promise('P1', 'a key of another length, a used mount point and a missing program
   await expect(openEncryptedVolume({ ...options, key: KEY })).rejects.toThrow('could not mount a volume');
   await writeFile(join(base, 'plain', 'x'), '');
   await expect(openEncryptedVolume({ ...options, key: KEY })).rejects.toThrow('is not empty');
-});
-
-promise('P1', 'keys per boot: one for each volume, none the same', async () => {
-  let made = 0;
-  const source = randomKeysPerBoot((length) => {
-    made += 1;
-    return new Uint8Array(length).fill(made);
-  });
-  expect(source.survivesRestart).toBe(false);
-  const [a, b, again] = [await source.key('a'), await source.key('b'), await source.key('a')];
-  expect(again).toBe(a);
-  expect(b).not.toEqual(a);
 });

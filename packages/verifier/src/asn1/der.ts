@@ -88,8 +88,14 @@ export function take(cursor: DerCursor, tag: number, what: string): DerElement {
   return element === undefined ? refuse(`${what}: missing`) : expectTag(element, tag, what);
 }
 
+/** The next element if it has `tag`, or the `other` one. */
+export function takeIf(cursor: DerCursor, tag: number, other: number = tag): DerElement | undefined {
+  const { bytes, offset, end } = cursor;
+  return offset < end && (bytes[offset] === tag || bytes[offset] === other) ? takeAny(cursor) : undefined;
+}
+
 /** The next element if it has one of `tags`. */
-export function takeIf(cursor: DerCursor, ...tags: readonly number[]): DerElement | undefined {
+export function takeOneOf(cursor: DerCursor, tags: readonly number[]): DerElement | undefined {
   const { bytes, offset, end } = cursor;
   return offset < end && tags.includes(bytes[offset] ?? 0) ? takeAny(cursor) : undefined;
 }

@@ -6,6 +6,8 @@
  *
  * @module
  */
+import type { Certificate } from '../x509/certificate.ts';
+import { parseChain } from '../x509/chain.ts';
 
 /** A root that the caller or this release stands behind. */
 export interface TrustAnchor {
@@ -13,6 +15,11 @@ export interface TrustAnchor {
   readonly name: string;
   /** 64 bytes x ‖ y on P-256. */
   readonly publicKey: Uint8Array;
+  /**
+   * Its certificate, where the whole of it is known. A root with the same bytes needs no proof that
+   * it signed itself; any other certificate of the key does.
+   */
+  readonly certificate?: Certificate;
   /** Evidence under a simulator's root is never `verified`. */
   readonly simulator: boolean;
 }
@@ -32,10 +39,40 @@ const INTEL_SGX_ROOT_KEY = Uint8Array.from([
   0x3f, 0x6b, 0x09, 0x04, 0xae, 0x73, 0x94,
 ]);
 
+/** The same certificate, whole. */
+const INTEL_SGX_ROOT_PEM = `-----BEGIN CERTIFICATE-----
+MIICjzCCAjSgAwIBAgIUImUM1lqdNInzg7SVUr9QGzknBqwwCgYIKoZIzj0EAwIw
+aDEaMBgGA1UEAwwRSW50ZWwgU0dYIFJvb3QgQ0ExGjAYBgNVBAoMEUludGVsIENv
+cnBvcmF0aW9uMRQwEgYDVQQHDAtTYW50YSBDbGFyYTELMAkGA1UECAwCQ0ExCzAJ
+BgNVBAYTAlVTMB4XDTE4MDUyMTEwNDUxMFoXDTQ5MTIzMTIzNTk1OVowaDEaMBgG
+A1UEAwwRSW50ZWwgU0dYIFJvb3QgQ0ExGjAYBgNVBAoMEUludGVsIENvcnBvcmF0
+aW9uMRQwEgYDVQQHDAtTYW50YSBDbGFyYTELMAkGA1UECAwCQ0ExCzAJBgNVBAYT
+AlVTMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEC6nEwMDIYZOj/iPWsCzaEKi7
+1OiOSLRFhWGjbnBVJfVnkY4u3IjkDYYL0MxO4mqsyYjlBalTVYxFP2sJBK5zlKOB
+uzCBuDAfBgNVHSMEGDAWgBQiZQzWWp00ifODtJVSv1AbOScGrDBSBgNVHR8ESzBJ
+MEegRaBDhkFodHRwczovL2NlcnRpZmljYXRlcy50cnVzdGVkc2VydmljZXMuaW50
+ZWwuY29tL0ludGVsU0dYUm9vdENBLmRlcjAdBgNVHQ4EFgQUImUM1lqdNInzg7SV
+Ur9QGzknBqwwDgYDVR0PAQH/BAQDAgEGMBIGA1UdEwEB/wQIMAYBAf8CAQEwCgYI
+KoZIzj0EAwIDSQAwRgIhAOW/5QkR+S9CiSDcNoowLuPRLsWGf/Yi7GSX94BgwTwg
+AiEA4J0lrHoMs+Xo5o/sX6O9QWxHRAvZUGOdRQ7cvqRXaqI=
+-----END CERTIFICATE-----
+`;
+
 /** SHA-256 of the DER certificate, lower-case hexadecimal. */
 export const INTEL_SGX_ROOT_FINGERPRINT = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3';
 
+/** Read when it is first asked for: importing this package shall stay cheap. */
+let intelRoot: Certificate | undefined;
+
 /** The roots of real hardware with Intel TDX or SGX. */
 export const INTEL_ANCHORS: readonly TrustAnchor[] = [
-  { name: 'intel-sgx-root', publicKey: INTEL_SGX_ROOT_KEY, simulator: false },
+  {
+    name: 'intel-sgx-root',
+    publicKey: INTEL_SGX_ROOT_KEY,
+    get certificate(): Certificate {
+      intelRoot ??= parseChain(INTEL_SGX_ROOT_PEM, 1, 'Intel SGX Root CA')[0];
+      return intelRoot;
+    },
+    simulator: false,
+  },
 ];

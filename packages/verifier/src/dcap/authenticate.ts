@@ -59,7 +59,7 @@ export async function authenticateQuote(
   anchors: readonly TrustAnchor[],
   now: Date,
 ): Promise<DcapAuthentication> {
-  const platform = await attempt(() => authenticatePlatform(quote.pckChainPem, now));
+  const platform = await attempt(() => authenticatePlatform(quote.pckChainPem, anchors, now));
   const anchoring = await attempt(() => {
     if (!platform.ok) throw platform.refusal;
     return findAnchor(platform.value.chain, anchors);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { hexOf } from '#crypto';
 
 export const ENCLAVE_REPORT_BYTES = 384;
 
@@ -35,20 +35,23 @@ export interface EnclaveReport {
 /** Reads the fields of exactly 384 bytes; the caller has checked the length. */
 export function readEnclaveReport(bytes: Uint8Array<ArrayBuffer>): EnclaveReport {
   const view = new DataView(bytes.buffer, bytes.byteOffset, ENCLAVE_REPORT_BYTES);
+  // Written out once for all fields, which are parts of it.
+  const hex = hexOf(bytes);
+  const field = (from: number, to: number): string => hex.slice(2 * from, 2 * to);
   return {
     bytes,
-    cpuSvn: toHex(bytes.subarray(0, 16)),
-    miscSelect: toHex(bytes.subarray(16, 20)),
-    isvExtProdId: toHex(bytes.subarray(32, 48)),
-    attributes: toHex(bytes.subarray(48, 64)),
+    cpuSvn: field(0, 16),
+    miscSelect: field(16, 20),
+    isvExtProdId: field(32, 48),
+    attributes: field(48, 64),
     debug: (view.getUint8(48) & DEBUG_FLAG) !== 0,
-    mrenclave: toHex(bytes.subarray(64, 96)),
-    mrsigner: toHex(bytes.subarray(128, 160)),
-    configId: toHex(bytes.subarray(192, 256)),
+    mrenclave: field(64, 96),
+    mrsigner: field(128, 160),
+    configId: field(192, 256),
     isvProdId: view.getUint16(256, true),
     isvSvn: view.getUint16(258, true),
     configSvn: view.getUint16(260, true),
-    isvFamilyId: toHex(bytes.subarray(304, 320)),
+    isvFamilyId: field(304, 320),
     reportData: bytes.subarray(320, 384),
   };
 }

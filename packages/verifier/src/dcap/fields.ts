@@ -33,32 +33,42 @@ export function parseFields(text: string, place: string): Fields {
 }
 
 const MAX_DEPTH = 32;
-/** Brackets of both kinds, which differ in one bit. */
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
-const KIND = 0x20;
+/** What follows a key; without escapes, a quote stands nowhere but around keys and texts. */
+const AFTER_KEY = '":';
+/** Escapes, and blanks that could stand between a key and its colon. */
+const NOT_PLAIN: readonly string[] = ['\\', '\t', '\n', '\r', '" '];
 
 /**
- * The value of a text that is written as `JSON.stringify` would write it, without escapes, as all of
- * Intel's are: a repeated key or an inexact number would not be written back as it was read. In a
- * quarter of the time that the strict reader needs, which gets every other text.
+ * The value of a text without escapes and without blanks after quotes, as all of Intel's are; in half
+ * the time that the strict reader needs, which gets every other text. Of keys that are repeated,
+ * `JSON.parse` keeps one: so there have to be as many members as keys were written.
  */
 function plainJson(text: string): JsonValue | undefined {
-  if (text.includes('\\')) return undefined;
-  let depth = 0;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index) | KIND;
-    // Brackets inside strings only make it look deeper than it is.
-    if (code === OPEN) {
-      if (++depth > MAX_DEPTH) return undefined;
-    } else if (code === CLOSE) depth--;
-  }
+  if (!text.isWellFormed() || NOT_PLAIN.some((part) => text.includes(part))) return undefined;
+  let value: JsonValue;
   try {
-    const value: unknown = JSON.parse(text);
-    return JSON.stringify(value) === text ? (value as JsonValue) : undefined;
+    value = JSON.parse(text) as JsonValue;
   } catch {
     return undefined;
   }
+  let keys = 0;
+  for (let at = text.indexOf(AFTER_KEY); at >= 0; at = text.indexOf(AFTER_KEY, at + 1)) keys++;
+  return membersOf(value, MAX_DEPTH) === keys ? value : undefined;
+}
+
+/** How many members the objects in `value` have; NaN where it is nested deeper, or has a number that may not be exact. */
+function membersOf(value: JsonValue, depth: number): number {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 0 : Number.NaN;
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth === 0) return Number.NaN;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const entry of value as readonly JsonValue[]) members += membersOf(entry, depth - 1);
+    return members;
+  }
+  const object = value as { readonly [key: string]: JsonValue };
+  for (const name in object) members += 1 + membersOf(object[name] ?? null, depth - 1);
+  return members;
 }
 
 /** The object in field `name`. */

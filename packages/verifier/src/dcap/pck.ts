@@ -5,7 +5,17 @@
  * @module
  */
 import { toHex } from '@vitrine/documents';
-import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take, takeAny, takeIf } from '../asn1/der.ts';
+import {
+  type DerCursor,
+  type DerElement,
+  finish,
+  openDer,
+  readDer,
+  Tag,
+  take,
+  takeAny,
+  takeOneOf,
+} from '../asn1/der.ts';
 import { derBoolean, derObjectIdentifier, derSmallInteger } from '../asn1/values.ts';
 import { refuse } from '../refusal.ts';
 import type { Certificate } from '../x509/certificate.ts';
@@ -69,6 +79,8 @@ const KNOWN: readonly string[] = [PPID, TCB, PCE_ID, FMSPC, SGX_TYPE, PLATFORM_I
 
 type Parts = ReadonlyMap<string, DerElement>;
 
+const VALUES: readonly number[] = [Tag.integer, Tag.octetString, Tag.enumerated, Tag.sequence, Tag.boolean];
+
 /** `SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, value }`, no identifier twice. */
 function readParts(cursor: DerCursor): Parts {
   const parts = new Map<string, DerElement>();
@@ -76,7 +88,7 @@ function readParts(cursor: DerCursor): Parts {
     if (entry.tag !== Tag.sequence) refuse(`${cursor.what}: malformed part`);
     const pair = openDer(entry, cursor.what);
     const id = derObjectIdentifier(take(pair, Tag.objectIdentifier, cursor.what), cursor.what);
-    const value = takeIf(pair, Tag.integer, Tag.octetString, Tag.enumerated, Tag.sequence, Tag.boolean);
+    const value = takeOneOf(pair, VALUES);
     finish(pair);
     if (value === undefined) return refuse(`${cursor.what}: part ${id} has no value`);
     if (parts.has(id)) refuse(`${cursor.what}: part ${id} twice`);

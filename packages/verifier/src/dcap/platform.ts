@@ -1,13 +1,17 @@
 /**
  * Authentication of the platform behind a quote: its PCK certificate chain, from the leaf to a root
  * that signed itself, and what Intel certifies in the leaf (Intel SGX PCK Certificate and CRL
- * Profile Specification). Whose root it is, is asked apart, each time anew.
+ * Profile Specification). Whose root it is, is asked apart, each time anew. A root that is an
+ * anchor's certificate, byte by byte, is taken as it is: an anchor is believed for being one, not
+ * for its signature over itself (RFC 5280, 6.1.1 d).
  *
  * @module
  */
+import { sameBytes } from '@vitrine/documents';
 import { refuse } from '../refusal.ts';
-import { authenticateChain, type Chain, parseChain } from '../x509/chain.ts';
+import { authenticateChain, type Chain, parseChain, rootOf } from '../x509/chain.ts';
 import { QUOTE_ENDINGS } from '../x509/pem.ts';
+import type { TrustAnchor } from './anchors.ts';
 import { type PckClaims, parsePckClaims } from './pck.ts';
 import { commonValidity, inForceAt, remember, type Validity } from './remembered.ts';
 
@@ -34,20 +38,33 @@ const PCK_AUTHORITIES: ReadonlyMap<string, 'platform' | 'processor'> = new Map([
 
 /** One per machine. */
 const MAX_REMEMBERED = 64;
+const NAME_CHARACTERS = 128;
 
-/** Good chains by their PEM text. */
-const good = new Map<string, Platform & { readonly validity: Validity }>();
+interface Good extends Platform {
+  readonly pem: string;
+  readonly validity: Validity;
+  /** Whether the root was seen to have signed itself; if not, it is the certificate of an anchor. */
+  readonly selfSigned: boolean;
+}
+
+/** Good chains by the beginning of their PEM text, where the leaf's serial number stands; all of it is compared. */
+const good = new Map<string, Good>();
 
 /**
- * The platform whose chain is `pem`, for the time `now`.
+ * The platform whose chain is `pem`, for the time `now`. A root that is none of `anchors` is no
+ * reason to refuse here.
  *
  * @throws RefusalError
  */
-export async function authenticatePlatform(pem: string, now: Date): Promise<Platform> {
-  const known = good.get(pem);
-  if (known !== undefined && inForceAt(known.validity, now)) return known;
-  const chain = parsePckChain(pem);
-  await authenticateChain(chain, now, PCK_CHAIN);
+export async function authenticatePlatform(pem: string, anchors: readonly TrustAnchor[], now: Date): Promise<Platform> {
+  const name = pem.slice(0, NAME_CHARACTERS);
+  const known = good.get(name);
+  if (known?.pem === pem && inForceAt(known.validity, now)) {
+    if (known.selfSigned || isPinned(known.chain, anchors)) return known;
+  }
+  const chain = parsePckChain(pem, anchors);
+  const pinned = isPinned(chain, anchors);
+  await authenticateChain(chain, now, PCK_CHAIN, pinned ? [rootOf(chain)] : []);
   const [leaf, intermediate] = chain;
   const authority = intermediate?.subject.commonName ?? '';
   if (!PCK_AUTHORITIES.has(authority)) {
@@ -61,8 +78,14 @@ export async function authenticatePlatform(pem: string, now: Date): Promise<Plat
   }
   const platform: Platform = { chain, pck: parsePckClaims(leaf) };
   const validity = commonValidity(chain.map(({ notBefore, notAfter }) => [notBefore, notAfter]));
-  remember(good, pem, { ...platform, validity }, MAX_REMEMBERED);
+  remember(good, name, { ...platform, pem, validity, selfSigned: !pinned }, MAX_REMEMBERED);
   return platform;
+}
+
+/** Whether the root of `chain` is the certificate of one of `anchors`. */
+function isPinned(chain: Chain, anchors: readonly TrustAnchor[]): boolean {
+  const { der } = rootOf(chain);
+  return anchors.some(({ certificate }) => certificate !== undefined && sameBytes(certificate.der, der));
 }
 
 /**
@@ -79,6 +102,7 @@ export function readPlatformName(pem: string): PlatformName {
 }
 
 /** Leaf, intermediate, root. */
-function parsePckChain(pem: string): Chain {
-  return parseChain(pem, 3, PCK_CHAIN, { endings: QUOTE_ENDINGS });
+function parsePckChain(pem: string, anchors: readonly TrustAnchor[] = []): Chain {
+  const known = anchors.flatMap(({ certificate }) => certificate ?? []);
+  return parseChain(pem, 3, PCK_CHAIN, { known, endings: QUOTE_ENDINGS });
 }

@@ -17,10 +17,12 @@ export interface Validity {
 
 /** The time in which all of `spans` are in force, both ends included. */
 export function commonValidity(spans: readonly (readonly [from: Date, until: Date])[]): Validity {
-  return {
-    from: Math.max(...spans.map(([from]) => from.getTime())),
-    until: Math.min(...spans.map(([, until]) => until.getTime())),
-  };
+  let [latest, earliest] = [-Infinity, Infinity];
+  for (const [from, until] of spans) {
+    latest = Math.max(latest, from.getTime());
+    earliest = Math.min(earliest, until.getTime());
+  }
+  return { from: latest, until: earliest };
 }
 
 export function inForceAt({ from, until }: Validity, now: Date): boolean {

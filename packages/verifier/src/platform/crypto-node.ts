@@ -8,7 +8,7 @@ import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 import { sameBytes } from '@vitrine/documents';
 import { beginningOf } from './beginning.ts';
 import { derSignature } from './der-signature.ts';
-import { isP256Point, isP256Signature } from './p256.ts';
+import { isP256Signature } from './p256.ts';
 
 export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-node.ts';
 export { bytesOfBase64, bytesOfHex, hexOf } from './text-node.ts';
@@ -60,15 +60,25 @@ export async function sha384OfText(text: string): Promise<string> {
 }
 
 function importKey(publicKeyXY: Uint8Array<ArrayBuffer>): KeyObject | undefined {
+  if (publicKeyXY.length !== 64) return undefined;
   const name = beginningOf(publicKeyXY);
   const known = imported.get(name);
   if (known !== undefined && sameBytes(known.coordinates, publicKeyXY)) return known.key;
-  if (!isP256Point(publicKeyXY)) return undefined;
   const { buffer, byteOffset, length } = publicKeyXY;
   const coordinates = Buffer.from(buffer, byteOffset, length).toString('base64');
-  const key = createPublicKey(`${PEM_HEAD}${coordinates}${PEM_END}`);
+  const key = pointOf(`${PEM_HEAD}${coordinates}${PEM_END}`);
+  if (key === undefined) return undefined;
   // Maps keep the order of insertion, so the first is the oldest.
   if (imported.size >= MAX_IMPORTED) imported.delete(imported.keys().next().value ?? name);
   imported.set(name, { coordinates: publicKeyXY.slice(), key });
   return key;
+}
+
+/** The key in `pem`; OpenSSL itself refuses coordinates that are not reduced or not on the curve. */
+function pointOf(pem: string): KeyObject | undefined {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return undefined;
+  }
 }

@@ -25,6 +25,7 @@ function writeInteger(der: Uint8Array, start: number, bytes: Uint8Array, offset:
   const length = offset + size - first;
   der[start] = 0x02;
   der[start + 1] = length + sign;
-  der.set(bytes.subarray(first, offset + size), start + 2 + sign);
+  // Byte by byte: for so few, making a view takes longer than copying.
+  for (let index = first; index < offset + size; index++) der[start + 2 + sign + index - first] = bytes[index] ?? 0;
   return start + 2 + sign + length;
 }

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { sameBytes } from '@vitrine/documents';
 import { verifyEcdsaP256, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from '#crypto';
 import { beginningOf } from './beginning.ts';
 
@@ -27,13 +28,12 @@ const VERIFIERS: Readonly<Record<SignatureAlgorithm, Verifier>> = {
 /** Eight per platform and its collateral. */
 const MAX_REMEMBERED = 256;
 
-/** One found good. A copy, so that nobody can change it. */
+/** One found good. Copies, so that nobody can change them. */
 interface Good {
   readonly algorithm: SignatureAlgorithm;
-  /** Key, signature and message, one after the other. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly keyLength: number;
-  readonly signatureLength: number;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly message: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
 }
 
 /** By the beginning of the signature; of two that begin alike, the later one is remembered. */
@@ -54,45 +54,24 @@ export async function verifyEndorsedSignature(
 ): Promise<boolean> {
   const name = beginningOf(signature);
   const known = good.get(name);
-  if (known?.algorithm === algorithm && isOf(known, publicKey, signature, message)) return true;
-  const { length: keyLength } = publicKey;
-  const { length: signatureLength } = signature;
-  const messageStart = keyLength + signatureLength;
-  const bytes = new Uint8Array(messageStart + message.length);
-  bytes.set(publicKey);
-  bytes.set(signature, keyLength);
-  bytes.set(message, messageStart);
-  const isGood = await VERIFIERS[algorithm](
-    bytes.subarray(0, keyLength),
-    bytes.subarray(messageStart),
-    bytes.subarray(keyLength, messageStart),
-  );
-  if (!isGood) return false;
+  if (
+    known?.algorithm === algorithm &&
+    sameBytes(known.publicKey, publicKey) &&
+    sameBytes(known.signature, signature) &&
+    sameBytes(known.message, message)
+  ) {
+    return true;
+  }
+  // Copied first: what is remembered is what was verified, whatever happens to the originals meanwhile.
+  const copy: Good = {
+    algorithm,
+    publicKey: publicKey.slice(),
+    message: message.slice(),
+    signature: signature.slice(),
+  };
+  if (!(await VERIFIERS[algorithm](copy.publicKey, copy.message, copy.signature))) return false;
   // Maps keep the order of insertion, so the first is the oldest.
   if (good.size >= MAX_REMEMBERED) good.delete(good.keys().next().value ?? name);
-  good.set(name, { algorithm, bytes, keyLength, signatureLength });
-  return true;
-}
-
-function isOf(
-  { bytes, keyLength, signatureLength }: Good,
-  publicKey: Uint8Array,
-  signature: Uint8Array,
-  message: Uint8Array,
-): boolean {
-  return (
-    keyLength === publicKey.length &&
-    signatureLength === signature.length &&
-    bytes.length === keyLength + signatureLength + message.length &&
-    isAt(bytes, 0, publicKey) &&
-    isAt(bytes, keyLength, signature) &&
-    isAt(bytes, keyLength + signatureLength, message)
-  );
-}
-
-function isAt(bytes: Uint8Array, offset: number, part: Uint8Array): boolean {
-  for (let index = 0; index < part.length; index++) {
-    if (bytes[offset + index] !== part[index]) return false;
-  }
+  good.set(name, copy);
   return true;
 }

@@ -15,7 +15,10 @@ const ORDER = Uint8Array.from([
   0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
 ]);
 
-/** Whether 64 bytes x ‖ y are the coordinates of a point of P-256, neither reduced nor at infinity. */
+/**
+ * Whether 64 bytes x ‖ y are the coordinates of a point of P-256, neither reduced nor at infinity.
+ * OpenSSL refuses all others by itself; WebCrypto leaves it to the browser.
+ */
 export function isP256Point(publicKeyXY: Uint8Array): boolean {
   if (publicKeyXY.length !== 64) return false;
   const x = toInteger(publicKeyXY, 0);
@@ -34,7 +37,13 @@ function isScalar(bytes: Uint8Array, offset: number): boolean {
   let index = 0;
   while (index < 32 && bytes[offset + index] === ORDER[index]) index++;
   const below = index < 32 && (bytes[offset + index] ?? 0xff) < (ORDER[index] ?? 0);
-  return below && bytes.subarray(offset, offset + 32).some((byte) => byte !== 0);
+  return below && !isZero(bytes, offset);
+}
+
+function isZero(bytes: Uint8Array, offset: number): boolean {
+  let index = 0;
+  while (index < 32 && bytes[offset + index] === 0) index++;
+  return index === 32;
 }
 
 function toInteger(bytes: Uint8Array, offset: number): bigint {

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { hexOf } from '#crypto';
 import { type DcapQuote, parseQuote, TeeType } from '../dcap/quote.ts';
 
 /** Registers and settings of a TD: bytes as lower-case hexadecimal in memory order. */
@@ -70,16 +70,19 @@ export function parseTdxQuote(bytes: Uint8Array<ArrayBuffer>): TdxQuote {
 
 function readReport(body: Uint8Array<ArrayBuffer>, is15: boolean): TdReport {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
-  const bytesAt = ([offset, length]: Place): Uint8Array => body.subarray(offset, offset + length);
+  const bytesAt = ([offset, length]: Place): readonly number[] => [...body.subarray(offset, offset + length)];
+  // Written out once for all registers, which are parts of it.
+  const hex = hexOf(body);
+  const hexAt = ([offset, length]: Place): string => hex.slice(2 * offset, 2 * (offset + length));
   const places: readonly (readonly [string, Place])[] = Object.entries(
     is15 ? { ...REGISTERS, ...REGISTERS_1_5 } : REGISTERS,
   );
   const registers: Record<string, string> = {};
-  for (const [name, place] of places) registers[name] = toHex(bytesAt(place));
+  for (const [name, place] of places) registers[name] = hexAt(place);
   const register = (name: keyof typeof REGISTERS): string => registers[name] ?? '';
   return {
-    teeTcbSvn: [...bytesAt(REGISTERS.teetcbsvn)],
-    teeTcbSvn2: is15 ? [...bytesAt(REGISTERS_1_5.teetcbsvn2)] : undefined,
+    teeTcbSvn: bytesAt(REGISTERS.teetcbsvn),
+    teeTcbSvn2: is15 ? bytesAt(REGISTERS_1_5.teetcbsvn2) : undefined,
     mrseam: register('mrseam'),
     mrsignerseam: register('mrsignerseam'),
     seamAttributes: register('seamattributes'),
@@ -87,6 +90,6 @@ function readReport(body: Uint8Array<ArrayBuffer>, is15: boolean): TdReport {
     xfam: view.getBigUint64(REGISTERS.xfam[0], true),
     mrservicetd: registers['mrservicetd'],
     registers,
-    reportData: toHex(bytesAt(REPORT_DATA)),
+    reportData: hexAt(REPORT_DATA),
   };
 }

@@ -16,6 +16,8 @@ import { type Extension, readExtensions, readSameAlgorithm, readSigned, refuseUn
 
 export interface Certificate {
   readonly der: Uint8Array<ArrayBuffer>;
+  /** The lines that encode it, where it came in PEM. */
+  readonly lines?: string;
   readonly signed: Uint8Array<ArrayBuffer>;
   readonly signatureAlgorithm: SignatureAlgorithm;
   /** Over `signed`: 64 or 96 bytes r ‖ s, or the bytes of an RSA signature. */

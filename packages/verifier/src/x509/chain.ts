@@ -13,7 +13,7 @@ import { sameBytes } from '@vitrine/documents';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
 import { allows, type Certificate, parseCertificate } from './certificate.ts';
-import { parsePemChain } from './pem.ts';
+import { readPemChain } from './pem.ts';
 import type { CertificateProfile } from './profile.ts';
 
 /** Leaf first, root last. */
@@ -28,9 +28,12 @@ export type Chain = readonly [Certificate, ...Certificate[]];
  */
 export function parseChain(pem: string, count: number, what: string, options: ChainOptions = {}): Chain {
   const { known = [], endings } = options;
-  const [leaf, ...others] = parsePemChain(pem, count, what, endings).map(
-    (der, index) =>
-      known.find((one) => sameBytes(one.der, der)) ?? parseCertificate(der, `${what}, certificate ${index + 1}`),
+  const [leaf, ...others] = readPemChain(pem, count, what, endings, known).map(
+    ({ lines, der }, index) =>
+      known.find((one) => sameBytes(one.der, der)) ?? {
+        ...parseCertificate(der, `${what}, certificate ${index + 1}`),
+        lines,
+      },
   );
   return leaf === undefined ? refuse(`${what}: empty`) : [leaf, ...others];
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RefusalError } from '../refusal.ts';
-import { parsePemChain, QUOTE_ENDINGS } from './pem.ts';
+import { parsePemChain, QUOTE_ENDINGS, readPemChain } from './pem.ts';
 
 const DER = Uint8Array.from({ length: 100 }, (_, index) => index);
 
@@ -75,4 +75,31 @@ describe('chains that are refused', () => {
   for (const [name, text, count] of cases) {
     test(name, () => expect(() => parsePemChain(text, count, 'chain')).toThrow(RefusalError));
   }
+});
+
+describe('certificates that were read before', () => {
+  const read = (text: string, known: Parameters<typeof readPemChain>[4]) =>
+    readPemChain(text, 1, 'chain', undefined, known)[0];
+  const before = read(pem(), []);
+  const known = before === undefined ? [] : [before];
+
+  test('are not decoded again where all of their lines are the same', () => {
+    expect(read(pem(), known)?.der).toBe(before?.der);
+    expect(read(pem(), [{ der: Uint8Array.of(1) }])?.der).toEqual(DER);
+  });
+
+  test('say nothing about other lines', () => {
+    for (let index = 0; index < DER.length; index++) {
+      const other = DER.with(index, (DER[index] ?? 0) ^ 1);
+      expect(read(pem(other), known)?.der).toEqual(other);
+    }
+    expect(read(pem(DER, 76), known)?.der).not.toBe(before?.der);
+    expect(read(pem(DER, 76), known)?.der).toEqual(DER);
+  });
+
+  test('make no malformed text good', () => {
+    for (const text of [pem().replace('A', ' '), `${pem()} `, pem().replace('\n', ''), pem().slice(0, -1)]) {
+      expect(() => read(text, known)).toThrow(RefusalError);
+    }
+  });
 });

@@ -21,6 +21,12 @@ export const QUOTE_ENDINGS: readonly string[] = ['', '\n', '\n\0'];
 /** A chain of three certificates has about 4 kB. */
 const MAX_PEM_CHARACTERS = 50_000;
 
+/** One certificate of a chain: the lines between those around it, and what they encode. */
+export interface PemCertificate {
+  readonly lines: string;
+  readonly der: Uint8Array<ArrayBuffer>;
+}
+
 /**
  * DER of exactly `count` certificates.
  *
@@ -34,18 +40,36 @@ export function parsePemChain(
   what: string,
   endings: readonly string[] = FILE_ENDINGS,
 ): readonly Uint8Array<ArrayBuffer>[] {
+  return readPemChain(text, count, what, endings).map(({ der }) => der);
+}
+
+/**
+ * The same together with the lines.
+ *
+ * @param known - Certificates that were read before; equal lines are not decoded again.
+ * @throws RefusalError
+ */
+export function readPemChain(
+  text: string,
+  count: number,
+  what: string,
+  endings: readonly string[] = FILE_ENDINGS,
+  known: readonly Partial<PemCertificate>[] = [],
+): readonly PemCertificate[] {
   if (text.length > MAX_PEM_CHARACTERS) refuse(`${what}: longer than ${MAX_PEM_CHARACTERS} characters`);
   if (!text.startsWith(BEGIN)) refuse(`${what}: not PEM certificates`);
   if (text.includes('\r') && /(?<!\r)\n|\r(?!\n)/.test(text)) refuse(`${what}: mixed line ends`);
   const plain = text.replaceAll('\r\n', '\n');
-  const certificates: Uint8Array<ArrayBuffer>[] = [];
+  const certificates: PemCertificate[] = [];
   // Where the line after a certificate would begin.
   let line = 0;
   while (isLine(plain, line, BEGIN)) {
     const start = line + BEGIN.length + 1;
     const end = findLine(plain, start, END);
     if (end < 0) refuse(`${what}: certificate without an end line`);
-    certificates.push(decodeLines(plain.slice(start, Math.max(start, end - 1)), what));
+    const lines = plain.slice(start, Math.max(start, end - 1));
+    const der = known.find((one) => one.lines === lines)?.der ?? decodeLines(lines, what);
+    certificates.push({ lines, der });
     line = end + END.length + 1;
   }
   if (!endings.includes(plain.slice(Math.max(0, line - 1)))) refuse(`${what}: text that belongs to no PEM certificate`);

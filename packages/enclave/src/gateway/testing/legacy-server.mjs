@@ -77,7 +77,14 @@ const tools = {
   open({ name }) {
     process.stderr.write(`opens ${name}
 `);
+    process.stderr.write(`opens ${name} in ${process.pid}\n`);
     return new Promise((resolve) => running.set(name, () => resolve(text(`opened ${name}`))));
+  },
+  async openAsking({ name }) {
+    const answer = ask('elicitation/create', question('who'));
+    process.stderr.write(`opens ${name} in ${process.pid}\n`);
+    await new Promise((resolve) => running.set(name, resolve));
+    return text(await answer);
   },
   release({ name }) {
     running.get(name)?.();

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Client, type ClientOptions, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { KEY_SOCKET, KEY_SOCKET_VARIABLE } from '@vitrine/keys/client';
 import { onTestFinished, vi } from 'vitest';
 import { ANYBODY, type Principal } from '../../guard/principal.ts';
 import type { Housing } from '../../housing/housing.ts';
@@ -34,18 +35,19 @@ export interface ServerLaunch {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Plain processes, without a base environment or directories. */
-export function plainHousing(launch: ServerLaunch): Housing {
+/** Plain processes, without a base environment or directories; with a socket to the key service where it is wanted. */
+export function plainHousing(launch: ServerLaunch, keySocket = false): Housing {
   return {
     obtained: { process: 'none', seccomp: false, cgroup: false, volume: 'directory' },
+    keySockets: keySocket ? [KEY_SOCKET] : [],
     house: async () => ({
       start: () =>
         spawn(launch.command, [...launch.args], {
           cwd: launch.cwd,
-          env: { ...launch.environment },
+          env: { ...launch.environment, ...(keySocket ? { [KEY_SOCKET_VARIABLE]: `fd:${KEY_SOCKET}` } : {}) },
           detached: ownProcessGroup,
-          stdio: 'pipe',
-        }),
+          stdio: keySocket ? ['pipe', 'pipe', 'pipe', 'pipe'] : 'pipe',
+        }) as ChildProcessWithoutNullStreams,
       egress: () => new Map(),
       verdict: () => undefined,
       dispose: async () => undefined,

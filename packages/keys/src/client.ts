@@ -1,0 +1,18 @@
+/**
+ * What the rest of the enclave uses of the key service: to start it, and to speak to it. None of its keys
+ * or its code is loaded with this.
+ *
+ * @module
+ */
+export { holdSocket } from './process/hold-socket.ts';
+export type { KeydProgram } from './process/keyd-arguments.ts';
+export type { ObtainedIsolation } from './process/obtained.ts';
+export { KEYD_USER, type SpawnedKeyService, type SpawnKeydOptions, spawnKeyd } from './process/spawn-keyd.ts';
+export type {
+  Confirmation,
+  GatewayAnswers,
+  Instance,
+  KeyService,
+  SealedSecretReceipt,
+} from './service.ts';
+export { KEY_SOCKET, KEY_SOCKET_VARIABLE } from './wire.ts';

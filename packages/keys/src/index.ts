@@ -1,0 +1,11 @@
+/**
+ * The key service: what its own program runs, and what explains its decisions without it.
+ *
+ * Hosted servers use `@vitrine/keys/server`, the rest of the enclave `@vitrine/keys/client`.
+ *
+ * @module
+ */
+export { type ExplainRequest, explainRequest } from './explain-request.ts';
+export type { Platform } from './keyd/contract.ts';
+export type { RunKeydOptions } from './process/answer-supervisor.ts';
+export { runKeyd } from './process/keyd-main.ts';

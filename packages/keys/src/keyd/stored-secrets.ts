@@ -1,0 +1,134 @@
+/**
+ * Credentials and imported keys: taken in sealed, kept in the sealed store, in effect at once and after each
+ * restart.
+ *
+ * A value is used only while the manifest names the same owner; versions only rise, whatever the manifest
+ * says in between.
+ *
+ * @module
+ */
+import {
+  canonicalBytes,
+  fromBase64Url,
+  hex,
+  integer,
+  type Manifest,
+  object,
+  parseDocument,
+  type SecretPurpose,
+  type Shape,
+  text,
+  toBase64Url,
+  UsageError,
+  VitrineError,
+} from '@vitrine/documents';
+import type { SealedStore } from '@vitrine/storage';
+import type { KeyRing } from '../ring/key-ring.ts';
+import { openSealedSecret } from '../secrets/open-secret.ts';
+import type { SealedSecretReceipt } from '../service.ts';
+
+export interface StoredSecrets {
+  /** Of the manifest, where it was handed in. */
+  credential(name: string): string | undefined;
+  /** @throws UsageError as {@link openSealedSecret}, or where the key is not the manifest's. */
+  accept(sealed: unknown): Promise<SealedSecretReceipt>;
+}
+
+export interface StoredSecretsOptions {
+  readonly manifest: Manifest;
+  readonly manifestDigest: string;
+  readonly store: SealedStore;
+  readonly ring: KeyRing;
+  /** X25519, 32 bytes. */
+  readonly hpkePrivateKey: Uint8Array;
+}
+
+interface StoredSecret {
+  readonly owner: string;
+  readonly version: number;
+  readonly value: string;
+}
+
+const TENANT = 'key-service';
+const COLLECTION = 'secrets';
+const stored: Shape<StoredSecret> = object({
+  owner: hex(32),
+  version: integer(1),
+  /** base64url. */
+  value: text('unpadded base64url', /^[A-Za-z0-9_-]*$/),
+});
+
+/** Puts into effect what was handed in before. */
+export async function openStoredSecrets(options: StoredSecretsOptions): Promise<StoredSecrets> {
+  const { manifest, store, ring } = options;
+  const records = store.collection(TENANT, COLLECTION);
+  const credentials = new Map<string, string>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  const ownerOf = (purpose: SecretPurpose, name: string): string | undefined => {
+    if (purpose === 'credential') return own(manifest.credentials, name)?.owner;
+    const key = own(manifest.keys, name);
+    return key?.origin === 'imported' ? key.owner : undefined;
+  };
+  const read = (purpose: SecretPurpose, name: string): StoredSecret | undefined => {
+    const bytes = records.get(`${purpose}/${name}`);
+    return bytes && parseDocument(new TextDecoder().decode(bytes), stored, 'a record of the key service');
+  };
+  const use = async (purpose: SecretPurpose, name: string, value: Uint8Array): Promise<void> => {
+    if (purpose === 'credential') credentials.set(name, new TextDecoder('utf-8', { fatal: true }).decode(value));
+    else await ring.importKey(name, value);
+  };
+  const take = async (sealed: unknown): Promise<SealedSecretReceipt> => {
+    const { manifestDigest, hpkePrivateKey } = options;
+    const lastVersion = (purpose: SecretPurpose, name: string): number => read(purpose, name)?.version ?? 0;
+    const opened = await openSealedSecret(sealed, { manifestDigest, hpkePrivateKey, ownerOf, lastVersion });
+    const { purpose, name, version, value } = opened;
+    try {
+      // A key that is not the manifest's must not use up the version.
+      if (purpose === 'key') await importKey(ring, name, value);
+      const owner = ownerOf(purpose, name) ?? '';
+      const record: StoredSecret = { owner, version, value: toBase64Url(value) };
+      records.put(`${purpose}/${name}`, canonicalBytes(record));
+      if (purpose === 'credential') await use(purpose, name, value);
+      return { name, version };
+    } finally {
+      value.fill(0);
+    }
+  };
+
+  for (const purpose of ['credential', 'key'] as const) {
+    for (const name of Object.keys((purpose === 'credential' ? manifest.credentials : manifest.keys) ?? {})) {
+      const found = read(purpose, name);
+      const value = found && fromBase64Url(found.value);
+      if (found === undefined || value === undefined || found.owner !== ownerOf(purpose, name)) continue;
+      // A key of another version of the manifest does not fit any more, and has to be handed in again.
+      await use(purpose, name, value).catch((error: unknown) => {
+        if (!(error instanceof VitrineError)) throw error;
+      });
+      value.fill(0);
+    }
+  }
+
+  return {
+    credential: (name) => credentials.get(name),
+    accept: (sealed) => {
+      // One after the other: two of one version must not both be the newest.
+      const next = last.then(() => take(sealed));
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
+
+async function importKey(ring: KeyRing, name: string, value: Uint8Array): Promise<void> {
+  try {
+    await ring.importKey(name, value);
+  } catch (error) {
+    if (error instanceof VitrineError) throw new UsageError('secret.key', error.message);
+    throw error;
+  }
+}
+
+function own<T>(all: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return all !== undefined && Object.hasOwn(all, name) ? all[name] : undefined;
+}

@@ -1,0 +1,258 @@
+/**
+ * The AppRoot: 32 random bytes that everything durable of one application is derived from.
+ *
+ * It exists outside of this process only wrapped, in key slots. A slot opens for the manifest and the
+ * platform that it was made for, and for nothing else; one that does not open is an error, never a reason
+ * to make another root. Making the first one is asked for explicitly. Re-wrapping changes the slots and
+ * nothing that is derived.
+ *
+ * JavaScript cannot erase reliably; `close` overwrites what this module holds. The boundary is the process.
+ *
+ * @module
+ */
+import { hash } from 'node:crypto';
+import type { RootSecretSource } from '@vitrine/attester';
+import { type RootSource, toHex, UsageError } from '@vitrine/documents';
+import { type DerivationPath, derive } from './derive.ts';
+import { formatKeyslots, type Keyslot, parseKeyslots } from './keyslot-document.ts';
+import { type KeyslotFile, keyslotFile } from './keyslot-file.ts';
+import { findSlot } from './slot-choice.ts';
+import { openSlot, sealSlot } from './wrap.ts';
+
+export interface AppRoot {
+  /** Names the root and tells nothing of it: SHA-256 of a value derived for this, lower-case hexadecimal. */
+  readonly id: string;
+  /** Whether it was made by this call. */
+  readonly isNew: boolean;
+  /** What wraps it, as it is attested. */
+  readonly sources: readonly RootSource[];
+  /** See {@link derive}. The caller overwrites the result after use. */
+  derive(path: DerivationPath, length: number): Uint8Array;
+  /**
+   * Makes the root open for another manifest, other sources, or both, and for nothing else any more. The new
+   * slot is on the disk and has been seen to open before the old ones go.
+   *
+   * @throws UsageError for an older manifest, and where the slots changed under this process.
+   */
+  rewrap(to: RewrapTarget): Promise<void>;
+  /** Overwrites the root. Nothing can be derived any more. Idempotent. */
+  close(): void;
+}
+
+export interface RewrapTarget {
+  readonly manifest?: ManifestIdentity;
+  readonly sources?: readonly RootSecretSource[];
+}
+
+export interface ManifestIdentity {
+  /** SHA-384, lower-case hexadecimal. */
+  readonly digest: string;
+  readonly number: number;
+}
+
+export interface AppRootOptions {
+  /** Where `keyslots.json` is. */
+  readonly directory: string;
+  /** The name in the manifest. */
+  readonly appId: string;
+  readonly manifestDigest: string;
+  readonly manifestNumber: number;
+  /** All are needed together. */
+  readonly sources: readonly RootSecretSource[];
+  /** The operator's word that a new root is wanted. */
+  readonly genesis: boolean;
+  /** Cryptographically secure. */
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
+const ID_PATH: DerivationPath = {
+  usage: 'root-id',
+  algorithm: 'identifier',
+  name: 'app-root',
+  version: 1,
+  scope: 'service',
+};
+
+/**
+ * Opens the root of an application, or makes it.
+ *
+ * @throws UsageError `keys.no-root` without slots and without `genesis`; `keys.root-exists` with both;
+ *   `keys.manifest-older`, `keys.slot-closed` and `keys.slots-damaged` where there are slots that do not open.
+ */
+export async function openAppRoot(options: AppRootOptions): Promise<AppRoot> {
+  return openAppRootIn(keyslotFile(options.directory), options);
+}
+
+/** The same with the file given, for tests that let its writing fail. */
+export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOptions, 'directory'>): Promise<AppRoot> {
+  const { appId, genesis, randomBytes, sources } = options;
+  const manifest = checkedManifest({ digest: options.manifestDigest, number: options.manifestNumber });
+  checkSources(sources);
+  const found = await file.read();
+  if (found === undefined && !genesis) {
+    throw new UsageError(
+      'keys.no-root',
+      `there is no root of keys in ${file.path}; at the very first start, make one with --genesis; otherwise restore the file, since another root means other keys and addresses`,
+    );
+  }
+  if (found === undefined) {
+    const drawn = randomBytes(32);
+    if (drawn.length !== 32) throw new TypeError(`asked for 32 random bytes and got ${drawn.length}`);
+    const root = Uint8Array.from(drawn);
+    drawn.fill(0);
+    const id = identify(root);
+    try {
+      const slot = await makeSlot(root, id, appId, manifest, sources, randomBytes);
+      if (!(await file.create(formatKeyslots([slot])))) throw rootExists(file);
+      return rootIn(file, root, id, true, slot, options);
+    } catch (cause) {
+      root.fill(0);
+      throw cause;
+    }
+  }
+  if (genesis) throw rootExists(file);
+  const { slot, root } = await findSlot(parseKeyslots(found, file.path), { appId, manifest, sources }, file.path);
+  const id = identify(root);
+  if (id !== slot.rootId) throw new TypeError('a slot opened whose root has another identifier');
+  return rootIn(file, root, id, false, slot, options);
+}
+
+function rootIn(
+  file: KeyslotFile,
+  root: Uint8Array,
+  id: string,
+  isNew: boolean,
+  opened: Keyslot,
+  options: Omit<AppRootOptions, 'directory'>,
+): AppRoot {
+  let closed = false;
+  let current = { slot: opened, sources: options.sources };
+  let rewrapping: Promise<void> = Promise.resolve();
+  const demandOpen = (): void => {
+    if (closed) throw new UsageError('keys.root-closed', 'the root of keys is closed; start the key service again');
+  };
+
+  const rewrapNow = async (secret: Uint8Array, to: RewrapTarget): Promise<void> => {
+    const sources = to.sources ?? current.sources;
+    checkSources(sources);
+    const from = { digest: current.slot.manifestDigest, number: current.slot.manifestNumber };
+    const manifest = checkedManifest(to.manifest ?? from);
+    if (manifest.number < from.number || (manifest.number === from.number && manifest.digest !== from.digest)) {
+      throw new UsageError(
+        'keys.manifest-older',
+        `the root is wrapped for the manifest with number ${from.number}, so it goes to a higher number only, not to ${manifest.number}; raise the number of the new manifest`,
+      );
+    }
+    const stored = parseKeyslots((await file.read()) ?? '', file.path);
+    if (!stored.some((slot) => slot.sealed === current.slot.sealed)) {
+      throw new UsageError('keys.slots-changed', `${file.path} was changed by somebody else; nothing was re-wrapped`);
+    }
+    const slot = await makeSlot(secret, id, options.appId, manifest, sources, options.randomBytes);
+    await file.replace(formatKeyslots([...stored, slot]));
+    const written = parseKeyslots((await file.read()) ?? '', file.path);
+    const again = written.find(({ sealed }) => sealed === slot.sealed);
+    if (again === undefined || !(await opensTo(secret, again, sources))) {
+      throw new UsageError(
+        'keys.slot-unreadable',
+        `the new slot in ${file.path} does not open; the old ones were kept`,
+      );
+    }
+    current = { slot, sources };
+    await file.replace(formatKeyslots([slot]));
+  };
+
+  return Object.freeze({
+    id,
+    isNew,
+    sources: options.sources.map(({ description }) => description),
+    derive: (path: DerivationPath, length: number) => {
+      demandOpen();
+      return derive(root, path, length);
+    },
+    rewrap: (to: RewrapTarget) => {
+      const next = rewrapping.then(async () => {
+        demandOpen();
+        // Closing meanwhile overwrites the root, and zeros must never be what is wrapped.
+        const secret = Uint8Array.from(root);
+        try {
+          await rewrapNow(secret, to);
+        } finally {
+          secret.fill(0);
+        }
+      });
+      rewrapping = next.catch(() => undefined);
+      return next;
+    },
+    close: () => {
+      closed = true;
+      root.fill(0);
+    },
+  });
+}
+
+/** A slot that has been seen to open. */
+async function makeSlot(
+  root: Uint8Array,
+  rootId: string,
+  appId: string,
+  manifest: ManifestIdentity,
+  sources: readonly RootSecretSource[],
+  randomBytes: (length: number) => Uint8Array,
+): Promise<Keyslot> {
+  const context = {
+    appId,
+    rootId,
+    manifestDigest: manifest.digest,
+    manifestNumber: manifest.number,
+    upgradePolicy: 'pinned',
+    sources: sources.map(({ description }) => description),
+    salt: toHex(randomBytes(32)),
+  } as const;
+  const slot = await sealSlot(root, context, sources);
+  if (await opensTo(root, slot, sources)) return slot;
+  throw new UsageError(
+    'keys.root-source',
+    'the platform gave two different root secrets in a row, so a root under them would be lost; repair its key source',
+  );
+}
+
+async function opensTo(root: Uint8Array, slot: Keyslot, sources: readonly RootSecretSource[]): Promise<boolean> {
+  const opened = await openSlot(slot, sources);
+  const same = opened?.every((byte, index) => byte === root[index]) === true;
+  opened?.fill(0);
+  return same;
+}
+
+function identify(root: Uint8Array): string {
+  const value = derive(root, ID_PATH, 32);
+  try {
+    return toHex(hash('sha256', value, 'buffer'));
+  } finally {
+    value.fill(0);
+  }
+}
+
+function checkedManifest(manifest: ManifestIdentity): ManifestIdentity {
+  const { digest, number } = manifest;
+  if (/^[0-9a-f]{96}$/.test(digest) && Number.isSafeInteger(number) && number >= 1) return manifest;
+  throw new UsageError(
+    'keys.manifest',
+    'expected a manifest digest of 96 hexadecimal digits and a number of at least 1',
+  );
+}
+
+function checkSources(sources: readonly RootSecretSource[]): void {
+  const kinds = sources.map(({ description }) => description.kind);
+  if (kinds.length > 0 && new Set(kinds).size === kinds.length) return;
+  throw new UsageError(
+    'keys.root-source',
+    `a root needs at least one source of its platform secret, each of another kind, found: ${kinds.join(', ') || 'none'}`,
+  );
+}
+
+function rootExists(file: KeyslotFile): UsageError {
+  return new UsageError(
+    'keys.root-exists',
+    `${file.path} is there already, and a second root would mean other keys and addresses; start without --genesis`,
+  );
+}

@@ -1,0 +1,52 @@
+/**
+ * What the store keeps of a reservation.
+ *
+ * It has no time: the clock that windows run on begins anew with each boot, and the wall clock can be set.
+ *
+ * @module
+ */
+import { type Infer, integer, list, object, oneOf, parseStrictJson, type Shape, text } from '@vitrine/documents';
+import { LedgerError } from './ledger-error.ts';
+
+const shape = object({
+  type: oneOf('vitrine/spend/v1'),
+  /** Rises from record to record. */
+  serial: integer(1),
+  key: text('the name of a key'),
+  /** Seconds: of the longest window that it counts in. */
+  window: integer(1),
+  charges: list(
+    object({
+      limit: text('the name of a limit'),
+      /** Tool or principal; empty for a limit of the whole key. */
+      scope: text(),
+      amount: text('a whole number above 0, as decimal digits', /^[1-9][0-9]*$/),
+    }),
+  ),
+});
+
+export type SpendRecord = Infer<typeof shape>;
+const recordShape: Shape<SpendRecord> = shape;
+
+/** Of equal length, so that they are in the order of serials. */
+export function recordId(serial: number): string {
+  return String(serial).padStart(16, '0');
+}
+
+export function encodeRecord(record: Omit<SpendRecord, 'type'>): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ type: 'vitrine/spend/v1', ...record }));
+}
+
+/** @throws LedgerError `ledger.record`. */
+export function decodeRecord(bytes: Uint8Array): SpendRecord {
+  let value: unknown;
+  try {
+    value = parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    throw new LedgerError('ledger.record', 'a record of what was spent is not JSON', { cause: error });
+  }
+  const parsed = recordShape.parse(value);
+  if (parsed.ok) return parsed.value;
+  const [issue] = parsed.issues;
+  throw new LedgerError('ledger.record', `a record of what was spent is not in order: ${issue?.message ?? ''}`);
+}

@@ -1,0 +1,199 @@
+/**
+ * The key service beside a bare `@noble/curves`: EIP-1559 transactions through the whole path (a server's
+ * process, its socket, decoding, a policy of 20 rules, a reservation against a limit, the signature), with
+ * reservations on disk and in memory. Each is a process of its own; all take turns in each round.
+ *
+ * The key service runs as `vitrine run` starts it, on the simulator and under bubblewrap where that is there.
+ *
+ * @module
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { serializeTransaction } from 'viem';
+import { decodeTransaction } from '../../packages/keys/src/evm/transaction.ts';
+import { evaluate } from '../../packages/keys/src/policy/evaluate.ts';
+import { loadPolicy } from '../../packages/keys/src/policy/load.ts';
+import { holdSocket } from '../../packages/keys/src/process/hold-socket.ts';
+import { type SpawnedKeyService, spawnKeyd } from '../../packages/keys/src/process/spawn-keyd.ts';
+import type { Sign, Signed } from './keys-caller.ts';
+import { CHAIN, keyOf, manifestOf, PAYEE } from './keys-policy.ts';
+import type { Figure } from './statistics.ts';
+
+const ROUNDS = 15;
+const WARM_UP_ROUNDS = 3;
+/** A round of each takes a good half second. */
+const PER_ROUND = 1000;
+const CALLERS = 16;
+const EVALUATIONS = 2000;
+const BUBBLEWRAP = '/usr/bin/bwrap';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const NODE_OPTIONS = ['--conditions=@vitrine/source', '--disable-warning=ExperimentalWarning'];
+const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+interface Subject {
+  sign(callers: number): Promise<Signed>;
+  close(): Promise<void>;
+}
+
+async function asked<T>(child: ChildProcess, message: Sign | number): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const end = (code: number | null): void => reject(new Error(`a process of the bench ended: ${code}`));
+  child.once('message', resolve).once('exit', end);
+  child.send(message);
+  try {
+    return await promise;
+  } finally {
+    child.off('message', resolve).off('exit', end);
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.disconnect();
+  await exit;
+}
+
+/** The key service, and servers with a socket each that are one process here. */
+async function openService(directory: string, origin: 'derived' | 'generated'): Promise<Subject> {
+  const simulator = join(directory, 'simulator');
+  mkdirSync(simulator, { recursive: true });
+  const service: SpawnedKeyService = await spawnKeyd({
+    node: process.execPath,
+    main: {
+      file: join(ROOT, 'packages/keys/src/testing/keyd-entry.ts'),
+      args: [directory, simulator],
+      nodeOptions: NODE_OPTIONS.slice(0, 1),
+    },
+    ...(existsSync(BUBBLEWRAP) ? { bubblewrap: BUBBLEWRAP } : {}),
+    directory,
+    readable: [ROOT],
+    manifest: manifestOf(origin),
+    genesis: true,
+    onLog: (said) => process.stderr.write(`keys: ${said}\n`),
+  });
+  service.attend({ runningTools: () => [], confirm: async () => 'unavailable' });
+  const sockets = Array.from({ length: CALLERS }, () => 'pipe' as const);
+  const caller = spawn(
+    process.execPath,
+    [...NODE_OPTIONS, file('keys-caller.ts'), `${CHAIN}`, PAYEE, `${CALLERS}`],
+    { stdio: ['ignore', 'inherit', 'inherit', ...sockets, 'ipc'] },
+  );
+  const ends = caller.stdio.slice(3, 3 + CALLERS) as unknown as readonly Socket[];
+  for (const end of ends) holdSocket(end);
+  for (const [index, end] of ends.entries()) {
+    await service.admit({ id: `i${index}`, principal: `user-${index}`, isolated: true }, end);
+  }
+  return {
+    sign: (callers) => asked<Signed>(caller, { count: PER_ROUND, callers }),
+    close: async () => {
+      await ended(caller);
+      await service.close();
+    },
+  };
+}
+
+/** Microseconds of one decision, by round. */
+function sampleEvaluation(): readonly number[] {
+  const policy = loadPolicy('hot', keyOf('derived'), { isolated: true });
+  const { intent } = decodeTransaction(
+    serializeTransaction({
+      type: 'eip1559',
+      chainId: CHAIN,
+      gas: 21_000n,
+      maxFeePerGas: 10n,
+      maxPriorityFeePerGas: 1n,
+      to: PAYEE as `0x${string}`,
+      value: 5n,
+    }),
+  );
+  const asker = { instance: 'i1', principal: 'ada', tools: [], isolated: true };
+  const now = new Date();
+  const samples: number[] = [];
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+    const start = performance.now();
+    for (let count = 0; count < EVALUATIONS; count++) {
+      if (evaluate(policy, intent, asker, now).outcome !== 'allow') throw new Error('the policy denies what it should allow');
+    }
+    if (round >= 0) samples.push(((performance.now() - start) / EVALUATIONS) * 1000);
+  }
+  return samples;
+}
+
+function percentile(waits: readonly number[], part: number): number {
+  const sorted = [...waits].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
+interface Measured {
+  readonly rates: number[];
+  readonly ratios: number[];
+  readonly p50: number[];
+  readonly p99: number[];
+}
+
+export async function benchKeys(): Promise<readonly Figure[]> {
+  const directory = mkdtempSync(join(tmpdir(), 'vitrine-bench-'));
+  const open: Subject[] = [];
+  const noble = fork(file('keys-noble.ts'), { execArgv: NODE_OPTIONS });
+  try {
+    const subjects = { durable: 'derived', memory: 'generated' } as const;
+    const measured = { durable: measurement(), memory: measurement() };
+    const services = new Map<keyof typeof subjects, Subject>();
+    for (const [name, origin] of Object.entries(subjects) as [keyof typeof subjects, 'derived' | 'generated'][]) {
+      const service = await openService(join(directory, name), origin);
+      open.push(service);
+      services.set(name, service);
+    }
+    const bare: number[] = [];
+    const alone: number[] = [];
+    for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+      const bareRate = (PER_ROUND / (await asked<number>(noble, PER_ROUND))) * 1000;
+      if (round >= 0) bare.push(bareRate);
+      for (const [name, service] of services) {
+        const { ms, waits } = await service.sign(CALLERS);
+        if (round < 0) continue;
+        const { rates, ratios, p50, p99 } = measured[name];
+        const rate = (PER_ROUND / ms) * 1000;
+        rates.push(rate);
+        ratios.push(rate / bareRate);
+        p50.push(percentile(waits, 0.5));
+        p99.push(percentile(waits, 0.99));
+      }
+      const one = await services.get('durable')?.sign(1);
+      if (round >= 0 && one !== undefined) alone.push(percentile(one.waits, 0.5));
+    }
+    const { durable, memory } = measured;
+    const row = (name: string, samples: readonly number[], unit: Figure['unit'], target = ''): Figure => ({
+      name,
+      samples,
+      unit,
+      target,
+    });
+    return [
+      row('bare `@noble/curves` 2.4.0, secp256k1 with fresh entropy, signatures a second', bare, '/s'),
+      row(`EIP-1559 through the key service, ${CALLERS} callers, reservations on disk`, durable.rates, '/s'),
+      row('… over bare', durable.ratios, '×', 'at least 0.5 ×'),
+      row('… a call, median', durable.p50, 'ms'),
+      row('… a call, p99', durable.p99, 'ms', 'under 25 ms'),
+      row('… one caller alone, median', alone, 'ms'),
+      row('the same, reservations in memory', memory.rates, '/s'),
+      row('… over bare', memory.ratios, '×', 'at least 0.7 ×'),
+      row('… a call, p99', memory.p99, 'ms'),
+      row('one decision of a policy of 20 rules', sampleEvaluation(), 'µs', 'under 50 µs'),
+    ];
+  } finally {
+    for (const service of open) await service.close();
+    await ended(noble);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function measurement(): Measured {
+  return { rates: [], ratios: [], p50: [], p99: [] };
+}
