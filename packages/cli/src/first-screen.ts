@@ -30,7 +30,16 @@ export interface Hosted {
   };
 }
 
-const SHOWN: readonly string[] = ['Sandbox', 'Files', 'May connect to', 'Callers', 'Keys', 'Credentials', 'Documents'];
+const SHOWN: readonly string[] = [
+  'Sandbox',
+  'Files',
+  'May connect to',
+  'Callers',
+  'Keys',
+  'Signer',
+  'Credentials',
+  'Documents',
+];
 
 /** The screen, or with `json` one object on one line. */
 export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): string {
@@ -56,17 +65,30 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     `  ${printedCommand(verify, process.platform)}`,
     'Pin it and put it into a client:',
     `  ${printedCommand(add, process.platform)}`,
+    ...handIn(hosted, trust),
     '',
     terminal.style('dim', 'Ctrl-C stops it.'),
     '',
   ].join('\n');
 }
 
+/** How its owner hands in what the server waits for; the command is of the first, and `secret` is a file of theirs. */
+function handIn({ manifest: { credentials = {}, keys = {} }, url }: Hosted, trust: readonly string[]): string[] {
+  const imported = Object.keys(keys).filter((name) => keys[name]?.origin === 'imported');
+  const names = [...Object.keys(credentials), ...imported];
+  const [name] = names;
+  if (name === undefined) return [];
+  const seal = ['npx', 'vitrine', 'secrets', 'seal', name, '--to', url, '--owner-key', 'owner.pem', '--file', 'secret'];
+  return [`Hand in ${names.join(', ')}, once:`, `  ${printedCommand([...seal, ...trust], process.platform)}`];
+}
+
 /** What holds the server, and why it is not more; the rest of its surroundings is shown by `verify`. */
 function surroundingLines({ manifest, sandbox }: Hosted): readonly (readonly [string, string])[] {
   const why = sandbox.why === undefined ? '' : ` (${sandbox.why})`;
   const hint =
-    sandbox.obtained.process === 'bwrap' && manifest.egress === undefined ? ' (--egress HOST:PORT allows it)' : '';
+    sandbox.obtained.process === 'bwrap' && manifest.egress === undefined && manifest.credentials === undefined
+      ? ' (--egress HOST:PORT allows it)'
+      : '';
   const added: Readonly<Record<string, string>> = { Sandbox: why, 'May connect to': hint };
   return surroundings(manifest, sandbox.obtained)
     .filter(([label]) => SHOWN.includes(label))

@@ -15,10 +15,16 @@ export function makeOwnerKey(file: string): string {
   try {
     writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError('owner.unwritable', `cannot write the owner key to ${file}: ${why}`, { cause });
+    throw new UsageError('owner.unwritable', `cannot write an owner key to ${file}: ${reasonOf(cause)}`, { cause });
   }
   return publicKeyOf(privateKey);
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'EEXIST') return 'the file is there already, and is kept; name another one';
+  if (code === 'ENOENT') return 'there is no such folder';
+  return code === 'EACCES' ? 'permission denied' : message;
 }
 
 /** @throws UsageError for a file that holds no Ed25519 private key; what it holds is never shown. */

@@ -34,7 +34,7 @@ export function surroundings(
 }
 
 /** What the key service does for the server; nothing where it has no keys and keeps nothing. */
-function keyRows({ keys, credentials, store }: Manifest): readonly (readonly [label: string, text: string])[] {
+function keyRows({ keys, credentials, store, signer }: Manifest): readonly (readonly [label: string, text: string])[] {
   return [
     ...(keys === undefined
       ? []
@@ -46,6 +46,9 @@ function keyRows({ keys, credentials, store }: Manifest): readonly (readonly [la
               .join(', ')}; the server can ask, never read`,
           ] as const,
         ]),
+    ...(signer === undefined
+      ? []
+      : [['Signer', `Ethereum’s methods on the server’s own 127.0.0.1:${signer.port}, with ${signer.key}`] as const]),
     ...(credentials === undefined
       ? []
       : [
@@ -67,9 +70,13 @@ function describeSandbox({ process, seccomp, cgroup }: Sandbox): string {
   return `namespaces of its own, ${filtered}, ${limited}`;
 }
 
-function destinations({ egress }: Manifest, { process }: Sandbox): string {
+function destinations({ egress = [], credentials = {} }: Manifest, { process }: Sandbox): string {
   if (process === 'none') return 'anything: nothing holds it back';
-  return egress === undefined ? 'nothing' : egress.map(({ host, port }) => `${host}:${port}`).join(', ');
+  const free = egress.map(({ host, port }) => `${host}:${port}`);
+  const withCredential = Object.values(credentials).flatMap(({ allow }) =>
+    allow.map(({ host, port }) => `${host}:${port} with a credential`),
+  );
+  return [...free, ...new Set(withCredential)].join(', ') || 'nothing';
 }
 
 function callers({ auth }: Manifest): string {

@@ -31,6 +31,8 @@ export interface AttestedTransportOptions {
   readonly fetchEndorsements?: EndorsementFetcher;
   /** Told the verdict on each new connection, before it is acted on. */
   readonly onResult?: (result: AttestationResult) => void;
+  /** Sent with every request, and only to the server once it is verified; such as `Authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The clock to judge by; the machine's by default. */
   readonly now?: () => Date;
   /** For the attestation of one connection, in milliseconds; 30 000 by default. */
@@ -71,6 +73,7 @@ export function attestedTransport(url: string, options: AttestedTransportOptions
   };
   const transport = new StreamableHTTPClientTransport(new URL(server), {
     fetch: async (target, init) => (await open())(String(target), init),
+    ...(options.headers === undefined ? {} : { requestInit: { headers: { ...options.headers } } }),
   });
   const close = transport.close.bind(transport);
   transport.close = async () => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { promise } from '../../../test/promises.ts';
 import { canonicalBytes } from './canonical.ts';
@@ -58,6 +59,24 @@ describe('the shapes of RFC 6962, section 2.1', () => {
       '51cc895d60fbd3d1ecee96a43eeffbc9142c07bfe919756d46318f2c63d88169',
     );
   });
+});
+
+interface Vector {
+  readonly statements: readonly KeyStatement[];
+  /** Hashes of the leaves. */
+  readonly leaves: readonly string[];
+  readonly root: string;
+}
+const vector = JSON.parse(readFileSync(new URL('../vectors/key-statements.json', import.meta.url), 'utf8')) as Vector;
+
+promise('P4', 'the root of the published statements, which a published boot binding has', async () => {
+  const document = { type: 'vitrine/key-statements/v1', statements: vector.statements };
+  expect(keyStatementsShape.parse(document)).toMatchObject({ ok: true });
+  expect(vector.statements.map((one) => hex(leaf(one)))).toEqual(vector.leaves);
+  expect(await keyStatementRoot(vector.statements)).toBe(vector.root);
+  expect(readFileSync(new URL('../vectors/report-data.json', import.meta.url), 'utf8')).toContain(
+    `"keyStatements": "${vector.root}"`,
+  );
 });
 
 promise('P4', 'the order of statements matters', async () => {

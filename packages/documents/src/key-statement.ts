@@ -3,6 +3,7 @@
  *
  * The digest is a Merkle tree as in RFC 6962, section 2.1, with SHA-256 over the canonical bytes of the
  * statements, which are in the order of name and version. So one statement can be shown without the others.
+ * Test vector: `vectors/key-statements.json`.
  *
  * @module
  */

@@ -6,6 +6,7 @@
 import { onlineEndorsements } from '@vitrine/client/online-endorsements';
 import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
 import { nearest, UsageError } from '@vitrine/documents';
+import { refuseFlags } from '../action-flags.ts';
 import { type Arguments, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { userHome } from '../home.ts';
@@ -15,6 +16,7 @@ import { secretsSpec } from '../specs/secrets.ts';
 import { clean } from '../terminal.ts';
 
 const ACTIONS = ['seal', 'keygen'] as const;
+const OF_SEAL: readonly string[] = Object.keys(secretsSpec.options).filter((flag) => flag !== 'json');
 const ATTEST_TIMEOUT_MS = 15_000;
 /** Above what an enclave takes, so that its own limit is the one that is told. */
 const MAX_STDIN_BYTES = 64 << 10;
@@ -32,8 +34,10 @@ export async function runSecrets(args: readonly string[]): Promise<number> {
   }
   if (action !== 'seal' && action !== 'keygen') throw unknownAction(action);
   if (name === undefined) {
-    throw new UsageError('usage.missing', action === 'seal' ? 'expected the name of the secret' : 'expected a file');
+    const missing = action === 'seal' ? 'the name of the secret, as the manifest has it' : 'the file to make';
+    throw new UsageError('usage.missing', `expected ${missing}`);
   }
+  if (action === 'keygen') refuseFlags(values, OF_SEAL, 'vitrine secrets seal');
   return action === 'seal' ? seal(name, values) : keygen(name, values);
 }
 

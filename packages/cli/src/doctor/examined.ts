@@ -20,6 +20,8 @@ export interface Examined extends Machine {
   readonly nodeVersion: string;
   readonly execPath: string;
   readonly now: Date;
+  /** The user's number; `undefined` where users have none, as on Windows. */
+  readonly uid: number | undefined;
   exists(path: string): boolean;
   /** `undefined` for what is not there or cannot be looked at. */
   facts(path: string): FileFacts | undefined;
@@ -42,6 +44,7 @@ export function thisMachine(): Examined {
     nodeVersion: process.versions.node,
     execPath: process.execPath,
     now: new Date(),
+    uid: process.getuid?.(),
     exists: existsSync,
     facts: (path) => {
       const found = statSync(path, { throwIfNoEntry: false });

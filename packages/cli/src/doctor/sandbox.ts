@@ -10,10 +10,14 @@ import { type Finding, findingsOf } from './finding.ts';
 
 const { ok, missing, problem } = findingsOf('Sandbox');
 
+const PUT_RIGHT = 'make bubblewrap work: see above';
+
 export function examineSandbox(machine: Examined): readonly Finding[] {
   if (machine.platform !== 'linux')
-    return [missing('sandbox', 'a sandbox needs Linux; servers run as ordinary processes')];
-  return [...bubblewrap(machine), seccomp(machine), cgroup(machine), volumes(machine)];
+    return [missing('sandbox', 'a sandbox needs Linux; servers run as ordinary processes'), keyService(machine, false)];
+  const tools = bubblewrap(machine);
+  const works = tools.some(({ id, status }) => id === 'sandbox.bwrap' && status === 'ok');
+  return [...tools, seccomp(machine), cgroup(machine), volumes(machine), keyService(machine, works)];
 }
 
 /** Whether it works is tried, since many settings can forbid it. */
@@ -42,6 +46,18 @@ function bubblewrap(machine: Examined): readonly Finding[] {
     ),
     namespaces,
   ];
+}
+
+/** How far the process that holds the keys would be apart from everything else of `vitrine run`. */
+function keyService({ uid, platform }: Examined, bubblewrapWorks: boolean): Finding {
+  const id = 'sandbox.keys';
+  const network = bubblewrapWorks ? 'no network' : 'the network of this machine';
+  if (uid === 0) {
+    const message = `the key service gets a user of its own, and ${network}`;
+    return bubblewrapWorks ? ok(id, message) : missing(id, message, platform === 'linux' ? PUT_RIGHT : undefined);
+  }
+  const message = `the key service gets ${network}, and runs as you, so your other programs can read its keys`;
+  return missing(id, message, platform === 'linux' ? 'started by root, it takes a user of its own' : undefined);
 }
 
 function userNamespaces({ read }: Examined): Finding {

@@ -11,7 +11,7 @@ export const keysSpec = {
   usage: 'ls <url> | explain <request.json> [options]',
   summary: 'Show a server’s keys and policies, or what a policy decides',
   description:
-    'ls verifies a server and shows its keys: where they come from, what they may sign, what they are derived from, and who else can derive it. explain shows what the policy in vitrine.yaml decides of a request, and why; nothing is signed.',
+    'ls verifies a server and shows its keys: where they come from, what they may sign, what they are derived from, and who else can derive it; and which credentials it uses where. explain shows what the policy in vitrine.yaml decides of a request, and why; nothing is signed.',
   positionals: [
     { name: 'ls | explain', complete: ['ls', 'explain'] },
     { name: 'url | request.json', complete: 'file' },
@@ -41,10 +41,11 @@ export const keysSpec = {
     json: { type: 'boolean', summary: 'one object on stdout' },
   },
   notes: [
-    'A request file is what a server would send: { "method": "evm.signTransaction", "params": { "key": "hot", "transaction": "0x02…" } }. What was spent already is known to the running service alone, so limits are named and not judged.',
+    'A request file is what a server would send: { "method": "evm.signTransaction", "params": { "key": "hot", "transaction": "0x02…" } }. The types of typed data must have EIP712Domain.',
+    'What was spent already is known to the running service alone, so limits are named and not judged. The simulator also refuses chains of real value, whatever the policy says.',
   ],
   exitCodes: {
-    0: 'ls: verified, or simulated where you allowed it; explain: allowed',
+    0: 'ls: verified, or simulated where you allowed it; explain: allowed, perhaps once confirmed or approved',
     1: 'ls: not verified; explain: denied, or refused as unreadable',
     2: 'wrong usage or configuration',
     3: 'ls: could not be checked',

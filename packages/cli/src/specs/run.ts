@@ -22,6 +22,7 @@ export const runSpec = {
     { command: 'vitrine run -- python3 my_server.py', note: 'its code is shown as not measured' },
     { command: 'vitrine run path:./my-server --egress api.example.com:443' },
     { command: 'vitrine run', note: 'as vitrine.yaml says' },
+    { command: 'vitrine run --genesis', note: 'the first start of a server with keys' },
   ],
   options: {
     config: {
@@ -65,7 +66,8 @@ export const runSpec = {
     },
     genesis: {
       type: 'boolean',
-      summary: 'make the root of keys and stored data, once; without it a missing root is an error',
+      summary:
+        'make the root of keys and stored data, at the very first start; later starts go without, and a missing root is an error',
     },
     'http-port': {
       type: 'string',

@@ -60,7 +60,7 @@ export async function submitSecret(options: SubmitOptions): Promise<Submitted> {
     if (result === undefined || manifest === undefined || manifestDigest === undefined || hpkeKey === undefined) {
       throw new RefusedError(
         'secret.no-key',
-        'the server has no key for secrets: its manifest names none; nothing was sent',
+        'the server takes no secrets: its manifest names no credential and no imported key; nothing was sent',
       );
     }
     const purpose = purposeOf(manifest, name);
@@ -84,6 +84,10 @@ function purposeOf({ credentials = {}, keys = {} }: Manifest, name: string): Sec
   const imported = Object.keys(keys).filter((one) => keys[one]?.origin === 'imported');
   if (imported.includes(name)) return 'key';
   const known = [...Object.keys(credentials), ...imported];
+  if (Object.hasOwn(keys, name)) {
+    const why = `the key ${name} is ${keys[name]?.origin}: it is made inside and cannot be handed in`;
+    throw new UsageError('secret.name', why);
+  }
   throw new UsageError(
     'secret.name',
     known.length === 0

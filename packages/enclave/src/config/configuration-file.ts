@@ -11,7 +11,7 @@ import { readFile } from 'node:fs/promises';
 import { showPath, UsageError } from '@vitrine/documents';
 import { parseServerSpec } from '../source/server-spec.ts';
 import { type Configuration, configurationShape, serverChoice } from './configuration.ts';
-import { checkCredentials, checkSigner } from './key-terms.ts';
+import { checkCredentials, checkPolicies, checkSigner } from './key-terms.ts';
 import { checkAuth, checkTransport, egressRule, egressRules } from './operator-terms.ts';
 import { checkPublicValues } from './public-values.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
@@ -24,7 +24,7 @@ export const CONFIGURATION_NAME = 'vitrine.yaml';
  *
  * @throws UsageError (`config.unreadable`, `config.syntax`, `config.shape`, `source.spec`, `config.secret`,
  *   `config.environment`, `config.transport`, `config.egress`, `config.auth`, `config.signer`,
- *   `config.credentials`); errors about the content begin with `file:line:column` and say what is allowed.
+ *   `config.credentials`, and `policy.*` for keys that the key service would not take); errors about the content begin with `file:line:column` and say what is allowed.
  */
 export async function readConfiguration(file: string): Promise<Configuration> {
   let content: string;
@@ -34,10 +34,17 @@ export async function readConfiguration(file: string): Promise<Configuration> {
     const why = cause instanceof TypeError ? 'it is not UTF-8 text' : reasonOf(cause as NodeJS.ErrnoException);
     throw new UsageError('config.unreadable', `cannot read ${file}: ${why}`, { cause });
   }
-  return parseConfiguration(content, file);
+  const configuration = parseConfiguration(content, file);
+  const { keys, isolation } = configuration;
+  if (keys !== undefined)
+    await checkPolicies(keys, isolation, (path) => `${file}:${readYaml(content, file).position(path, 'value')}`);
+  return configuration;
 }
 
-/** Like {@link readConfiguration}, for text; `name` is how the file is called in errors. */
+/**
+ * Like {@link readConfiguration}, for text and without a look at policies; `name` is how the file is called in
+ * errors.
+ */
 export function parseConfiguration(content: string, name: string): Configuration {
   const yaml = readYaml(content, name);
   const parsed = configurationShape.parse(yaml.value);

@@ -1,6 +1,6 @@
 /**
  * What has to fit together in the members of a configuration that concern keys, beyond their shapes, and can
- * be told without the key service. Policies themselves are judged where they are loaded.
+ * be told without the key service. Policies are judged by the code of the key service that loads them.
  *
  * @module
  */
@@ -78,6 +78,25 @@ export function checkCredentials(
       }
     }
   }
+}
+
+/**
+ * Loads policies as the key service would, only to say what is wrong with them and where.
+ *
+ * @param showPlace - File, line and column of what is at a path.
+ * @throws UsageError with the code of the first problem, and a line for each key that has one.
+ */
+export async function checkPolicies(
+  keys: Readonly<Record<string, KeySpec>>,
+  isolation: 'shared' | undefined,
+  showPlace: (path: Path) => string,
+): Promise<void> {
+  const { keyProblems } = await import('@vitrine/keys/check');
+  const problems = keyProblems(keys, { isolated: isolation !== 'shared' });
+  const [first] = problems;
+  if (first === undefined) return;
+  const lines = problems.map(({ path, error }) => `${showPlace(path)}: ${error.message}`);
+  throw new UsageError(first.error.code, lines.join('\n'), { cause: first.error });
 }
 
 function wrong(where: 'signer' | 'credentials', why: string): UsageError {

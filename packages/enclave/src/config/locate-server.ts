@@ -10,7 +10,7 @@ import { type ServerSource, UsageError } from '@vitrine/documents';
 import { lockedEntry, readLockFile, writeLockEntry } from '../lock-file.ts';
 import { directoryEntry, entryLaunch, entryWithin, packageBinary } from '../source/entry.ts';
 import { findExecutable, isExecutableFile } from '../source/find-executable.ts';
-import { folderModule, HARNESS, moduleLaunch } from '../source/module-entry.ts';
+import { folderModule, MODULE_RUNTIME, moduleLaunch } from '../source/module-entry.ts';
 import { type InstalledPackage, installedPackage, type NpmSpec, storedPackageLock } from '../source/npm-store.ts';
 import { unpackedImage } from '../source/oci/image-store.ts';
 import { measuredCopy } from '../source/path-store.ts';
@@ -141,7 +141,7 @@ async function locateModule(written: string, what: string, options: ResolveOptio
   return {
     source: { kind: 'module', tree: copy.tree, entry },
     ...moduleLaunch(copy.directory, entry, what),
-    readable: readable(copy.directory, HARNESS),
+    readable: readable(copy.directory, ...MODULE_RUNTIME),
     cwd: copy.directory,
     called: path.basename(directory),
     ownArgs: options.settings.server.args ?? [],

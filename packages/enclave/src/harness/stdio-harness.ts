@@ -5,8 +5,9 @@
  * It is one file that imports Node's modules only. The SDK comes from the module's own folder, so that
  * factory and harness use the same one, and all of it but this file is measured with the module.
  *
- * Argument: the absolute path of the module. Its default export, or an export named `server`, is what
- * `serveStdio` of the SDK takes.
+ * Arguments: the absolute path of the module, and that of the client of the key service. The module's default
+ * export, or an export named `server`, is what `serveStdio` of the SDK takes. Where the server has keys or a
+ * store, its context has `keys` and `store` besides what the SDK gives.
  *
  * @module
  */
@@ -16,7 +17,14 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 interface StdioModule {
-  readonly serveStdio: (factory: unknown) => unknown;
+  readonly serveStdio: (factory: Factory) => unknown;
+}
+
+type Factory = (context: object, ...more: readonly unknown[]) => unknown;
+
+interface KeysModule {
+  readonly connectKeys: () => unknown;
+  readonly serverStore: (keys: unknown) => unknown;
 }
 
 /** The file that an import of the SDK's stdio part means from within the module. */
@@ -40,7 +48,16 @@ function fail(why: string): never {
   process.exit(1);
 }
 
-async function main(module: string): Promise<void> {
+/** A factory whose context also has what the key service does for this server. */
+async function withKeys(factory: Factory, client: string): Promise<Factory> {
+  if (process.env['VITRINE_KEYS'] === undefined) return factory;
+  const { connectKeys, serverStore } = (await import(pathToFileURL(client).href)) as KeysModule;
+  const keys = connectKeys();
+  const store = serverStore(keys);
+  return (context, ...more) => factory({ ...context, keys, store }, ...more);
+}
+
+async function main([module = '', client = '']: readonly string[]): Promise<void> {
   const sdk = stdioPart(module);
   if (sdk === undefined) fail('the folder of the module has no @modelcontextprotocol/server of version 2');
   const loaded = (await import(pathToFileURL(module).href)) as {
@@ -52,7 +69,7 @@ async function main(module: string): Promise<void> {
     fail('the module has neither a default export nor an export "server" that is a function which makes an McpServer');
   }
   const { serveStdio } = (await import(pathToFileURL(sdk).href)) as StdioModule;
-  serveStdio(factory);
+  serveStdio(await withKeys(factory as Factory, client));
 }
 
-await main(process.argv[2] ?? '');
+await main(process.argv.slice(2));

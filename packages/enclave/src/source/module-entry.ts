@@ -12,8 +12,12 @@ import type { EntryLaunch } from './entry.ts';
 
 /** `.ts` from source, `.js` when packed. */
 const EXTENSION: string = path.extname(fileURLToPath(import.meta.url));
-/** What the sandbox has to show besides the module's tree. */
-export const HARNESS: string = path.join(import.meta.dirname, '..', 'harness', `stdio-harness${EXTENSION}`);
+const HARNESS: string = path.join(import.meta.dirname, '..', 'harness', `stdio-harness${EXTENSION}`);
+
+/** The client of the key service, and the folder of its parts: what the harness gives to the factory. */
+const KEY_CLIENT: string = fileURLToPath(import.meta.resolve('@vitrine/keys/server'));
+/** All of Vitrine's own files that such a server reads. */
+export const MODULE_RUNTIME: readonly string[] = [HARNESS, KEY_CLIENT, path.join(path.dirname(KEY_CLIENT), 'server')];
 
 /** The module of a folder: as the user named it, else what its package.json calls `main`. @throws UsageError (`source.entry`). */
 export function folderModule(directory: string, wanted: string | undefined, what: string): string {
@@ -52,5 +56,5 @@ export function moduleLaunch(root: string, entry: string, what: string): EntryLa
       `${what}: @modelcontextprotocol/server is not installed in that folder; run npm install there, since what the module imports is measured with it`,
     );
   }
-  return { command: process.execPath, args: [HARNESS, file] };
+  return { command: process.execPath, args: [HARNESS, file, KEY_CLIENT] };
 }

@@ -13,7 +13,20 @@ export type Path = Issue['path'];
  * @throws UsageError always, with code `policy.<code>`.
  */
 export function refusePolicy(code: string, path: Path, problem: string): never {
-  throw new UsageError(`policy.${code}`, `${showPath(path)}: ${problem}`);
+  throw new UsageError(`policy.${code}`, `${showPath(path)}: ${problem}`, { cause: new Place(path) });
+}
+
+/** Stays with an error as its cause, so that whoever has the file can say line and column. */
+class Place {
+  readonly path: Path;
+  constructor(path: Path) {
+    this.path = path;
+  }
+}
+
+/** Where in the manifest a refused policy is wrong; `undefined` for an error of another kind. */
+export function placeOf({ cause }: Error): Path | undefined {
+  return cause instanceof Place ? cause.path : undefined;
 }
 
 /** `text` in quotes, cut so that a hostile name cannot flood a message. */

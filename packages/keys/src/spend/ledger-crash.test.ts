@@ -46,7 +46,7 @@ async function killOnce(): Promise<void> {
     const acknowledged = await killAfter(file, 1 + Math.floor(Math.random() * 40));
     const sealed = openSealedStore(ledgerStoreOptions(file));
     const store = sealedLedgerStore(sealed, LEDGER_PLACE);
-    const records = store.load().map(decodeRecord);
+    const records = store.load().flatMap((value) => decodeRecord(value).reservations);
     const serials = new Set(records.map(({ serial }) => serial));
     expect(acknowledged.filter((serial) => !serials.has(serial))).toEqual([]);
     // Each exactly once, and nothing but what was reserved: those that were on their way are the last.

@@ -18,7 +18,7 @@ import type { Charge } from '../policy/charges.ts';
 import type { LoadedLimit } from '../policy/loaded-policy.ts';
 import { LedgerError } from './ledger-error.ts';
 import type { LedgerStore } from './ledger-store.ts';
-import { decodeRecord, encodeRecord, recordId } from './spend-record.ts';
+import { decodeRecord, encodeRecord, recordId, type SpendRecord } from './spend-record.ts';
 import { createWindow, type Entry, type Window } from './window.ts';
 
 export interface SpendLedgerOptions {
@@ -70,7 +70,7 @@ export interface SpendLedger {
 
 const MAX_LIVE = 100_000;
 /** Removing costs a commit, so it is done for many; but whoever comes meanwhile waits for it. */
-const REMOVE_AT_ONCE = 64;
+const REMOVE_AT_ONCE = 32;
 /** A commit serves whoever comes in time, and nobody waits for more than so many others. */
 const MOST_IN_BATCH = 16;
 
@@ -87,12 +87,20 @@ interface Part {
   readonly amount: bigint;
 }
 
+/** A record in the store, and how many of its reservations still count. */
+interface Kept {
+  readonly id: string;
+  left: number;
+}
+
 interface Live extends Reservation {
   readonly key: string;
   readonly parts: readonly Part[];
   readonly entries: Entry[];
   state: 'pending' | 'kept' | 'void';
   counting: number;
+  /** Once it is in the store. */
+  record?: Kept;
 }
 
 interface Batch {
@@ -123,10 +131,12 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
   const before = store.load().map(decodeRecord);
   // Records where there should be none mean that this is no first boot.
   const restarted = options.restarted || before.length > 0;
-  let serial = before.reduce((most, record) => Math.max(most, record.serial), 0);
+  let serial = before
+    .flatMap(({ reservations }) => reservations)
+    .reduce((most, reservation) => Math.max(most, reservation.serial), 0);
   // Of earlier boots; the first to become superfluous is last.
   const old = before
-    .map((record) => ({ id: recordId(record.serial), until: boot + record.window * 1000 }))
+    .map((record) => ({ id: recordId(record), until: boot + record.window * 1000 }))
     .sort((left, right) => right.until - left.until);
 
   const keys = new Map<string, ReadonlyMap<string, Limit>>();
@@ -166,6 +176,10 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
     if (one.counting > 0) live--;
     one.counting = 0;
   };
+  /** It counts no more; a record of which nothing counts can go. */
+  const leave = ({ record }: Live): void => {
+    if (record !== undefined && --record.left === 0) removable.push(record.id);
+  };
   const expire = (one: Live): void => {
     if (one.state === 'pending') {
       // Nobody settled it for a whole window: its room is for others now.
@@ -173,7 +187,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
       discard(one);
     } else if (--one.counting === 0) {
       live--;
-      if (!instanceKeys.has(one.key)) removable.push(recordId(one.serial));
+      leave(one);
     }
   };
   const find = (reservation: Reservation): Live => {
@@ -196,8 +210,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
     const taken = [...pending];
     pending.clear();
     try {
-      const lasting = taken.filter((one) => !instanceKeys.has(one.key));
-      if (lasting.length > 0) store.append(lasting.map(recordOf));
+      append(taken.filter((one) => !instanceKeys.has(one.key)));
     } catch (error) {
       for (const one of taken) discard(one);
       settling?.reject(unavailable('the store did not take the reservation, so nothing was signed', error));
@@ -212,6 +225,13 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
     }
     settling?.resolve();
     tidy();
+  };
+  const append = (lasting: readonly Live[]): void => {
+    if (lasting.length === 0) return;
+    const made = recordOf(lasting);
+    const record = { id: recordId(made), left: lasting.length };
+    store.append([{ id: record.id, value: encodeRecord(made) }]);
+    for (const one of lasting) one.record = record;
   };
   const tidy = (): void => {
     for (let next = old.at(-1); next !== undefined && next.until <= last; next = old.at(-1)) {
@@ -279,7 +299,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
       const one = find(reservation);
       if (one.state === 'void') return;
       if (one.state === 'pending') pending.delete(one);
-      else if (one.counting > 0 && !instanceKeys.has(one.key)) removable.push(recordId(one.serial));
+      else if (one.counting > 0) leave(one);
       discard(one);
     },
   };
@@ -336,10 +356,15 @@ function lacking({ rule, window, spentUntil }: Limit, scope: string, amount: big
   return `${whose}: ${amount} asked, ${left} of ${rule.max} left in ${rule.window} s; there is room ${seconds(free)}`;
 }
 
-function recordOf({ serial, key, parts }: Live): { readonly id: string; readonly value: Uint8Array } {
-  const window = parts.reduce((longest, { limit }) => Math.max(longest, limit.rule.window), 1);
-  const charges = parts.map(({ limit, scope, amount }) => ({ limit: limit.rule.id, scope, amount: String(amount) }));
-  return { id: recordId(serial), value: encodeRecord({ serial, key, window, charges }) };
+function recordOf(lasting: readonly Live[]): Omit<SpendRecord, 'type'> {
+  return {
+    window: Math.max(...lasting.flatMap(({ parts }) => parts.map(({ limit }) => limit.rule.window))),
+    reservations: lasting.map(({ serial, key, parts }) => ({
+      serial,
+      key,
+      charges: parts.map(({ limit, scope, amount }) => ({ limit: limit.rule.id, scope, amount: String(amount) })),
+    })),
+  };
 }
 
 function createBatch(): Batch {

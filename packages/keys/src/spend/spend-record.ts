@@ -1,5 +1,6 @@
 /**
- * What the store keeps of a reservation.
+ * What the store keeps of reservations: those that became durable together are one record, which costs
+ * little more than one of them would.
  *
  * It has no time: the clock that windows run on begins anew with each boot, and the wall clock can be set.
  *
@@ -10,17 +11,22 @@ import { LedgerError } from './ledger-error.ts';
 
 const shape = object({
   type: oneOf('vitrine/spend/v1'),
-  /** Rises from record to record. */
-  serial: integer(1),
-  key: text('the name of a key'),
-  /** Seconds: of the longest window that it counts in. */
+  /** Seconds: of the longest window that one of them counts in. */
   window: integer(1),
-  charges: list(
+  /** In the order of their serials. */
+  reservations: list(
     object({
-      limit: text('the name of a limit'),
-      /** Tool or principal; empty for a limit of the whole key. */
-      scope: text(),
-      amount: text('a whole number above 0, as decimal digits', /^[1-9][0-9]*$/),
+      /** Rises from reservation to reservation. */
+      serial: integer(1),
+      key: text('the name of a key'),
+      charges: list(
+        object({
+          limit: text('the name of a limit'),
+          /** Tool or principal; empty for a limit of the whole key. */
+          scope: text(),
+          amount: text('a whole number above 0, as decimal digits', /^[1-9][0-9]*$/),
+        }),
+      ),
     }),
   ),
 });
@@ -28,9 +34,9 @@ const shape = object({
 export type SpendRecord = Infer<typeof shape>;
 const recordShape: Shape<SpendRecord> = shape;
 
-/** Of equal length, so that they are in the order of serials. */
-export function recordId(serial: number): string {
-  return String(serial).padStart(16, '0');
+/** By the first serial, of equal length, so that they are in the order of serials. */
+export function recordId({ reservations }: Pick<SpendRecord, 'reservations'>): string {
+  return String(reservations[0]?.serial).padStart(16, '0');
 }
 
 export function encodeRecord(record: Omit<SpendRecord, 'type'>): Uint8Array {
