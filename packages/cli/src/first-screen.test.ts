@@ -67,3 +67,27 @@ promise('P4', 'how far the key service is apart is said, and the root that was m
   );
   expect(shown).toMatch(/Root +abababababababab…, made at this start\n/);
 });
+
+promise('P1', 'what has to be handed in is named, with a command for the first', () => {
+  const owner = 'a'.repeat(64);
+  const allow = [{ host: 'a.example', port: 443, methods: ['GET' as const], paths: ['/'] }];
+  const rules = [{ id: 'a', effect: 'allow', action: 'evm.message', startsWith: 'any' }] as const;
+  const keys = {
+    own: { algorithm: 'secp256k1', origin: 'derived', version: 1, policy: { rules } },
+    old: {
+      algorithm: 'secp256k1',
+      origin: 'imported',
+      version: 1,
+      publicKey: 'a'.repeat(128),
+      owner,
+      policy: { rules },
+    },
+  } as const;
+  const credentials = { github: { owner, header: 'authorization', allow } };
+  const shown = screen({ manifest: { ...MANIFEST, keys, credentials } });
+  expect(shown).toContain(
+    'Hand in github, old, once:\n  npx vitrine secrets seal github --to https://127.0.0.1:8443/mcp',
+  );
+  expect(shown).toMatch(/May connect to a\.example:443 with a credential\n/);
+  expect(screen({ manifest: { ...MANIFEST, keys: { own: keys.own } } })).not.toContain('Hand in');
+});

@@ -33,6 +33,39 @@ promise('P7', 'where it may connect to is what is enforced, not what is written'
   expect(line('May connect to', { egress }, { process: 'none' })).toBe('anything: nothing holds it back');
 });
 
+promise('P1', 'hosts that are reached with a credential are places that it may connect to', () => {
+  const allow = { port: 443, methods: ['GET'], paths: ['/'] } as const;
+  const credential = { owner: 'a'.repeat(64), header: 'authorization' };
+  const credentials = {
+    one: {
+      ...credential,
+      allow: [
+        { ...allow, host: 'a.example' },
+        { ...allow, host: 'a.example', paths: ['/b'] },
+      ],
+    },
+    two: { ...credential, allow: [{ ...allow, host: 'b.example', port: 8443 }] },
+  };
+  expect(line('May connect to', { credentials })).toBe(
+    'a.example:443 with a credential, b.example:8443 with a credential',
+  );
+  const egress = [{ host: 'c.example', port: 443 }];
+  expect(line('May connect to', { credentials, egress })).toMatch(/^c\.example:443, a\.example:443 with/);
+  expect(line('May connect to', { credentials }, { process: 'none' })).toBe('anything: nothing holds it back');
+  expect(line('Credentials', { credentials })).toBe('one for a.example; two for b.example');
+});
+
+promise('P4', 'what the key service does for the server is said, and nothing where it does nothing', () => {
+  const rule = { id: 'a', effect: 'allow', action: 'evm.message', startsWith: 'any' } as const;
+  const keys = {
+    hot: { algorithm: 'secp256k1', origin: 'derived', version: 1, policy: { rules: [rule] } },
+  } as const;
+  expect(line('Keys', { keys })).toBe('hot (secp256k1, derived); the server can ask, never read');
+  expect(line('Signer', { keys, signer: { port: 8545, key: 'hot' } })).toContain('127.0.0.1:8545, with hot');
+  expect(line('Documents', { store: 'sealed' })).toContain('each caller’s apart');
+  for (const label of ['Keys', 'Signer', 'Credentials', 'Documents']) expect(line(label)).toBe('');
+});
+
 promise('P7', 'callers, processes, tools and files are said as they are', () => {
   const digest = 'a'.repeat(64);
   expect(line('Callers')).toBe('whoever reaches it');

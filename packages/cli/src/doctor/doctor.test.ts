@@ -292,13 +292,22 @@ describe('hardware and sandbox', () => {
     };
     const statuses = (told: Partial<Examined>): string =>
       examineSandbox(
-        machine(place, { platform: 'linux', env: { PATH: place.directory }, read: (path) => files[path], ...told }),
+        machine(place, {
+          platform: 'linux',
+          uid: 0,
+          env: { PATH: place.directory },
+          read: (path) => files[path],
+          ...told,
+        }),
       )
         .map(({ id, status }) => `${id.replace('sandbox.', '')} ${status}`)
         .join(', ');
     if (posix) {
-      expect(statuses({ exitCode: () => 0 })).toBe('bwrap ok, namespaces ok, seccomp ok, cgroup ok, volumes missing');
-      for (const code of [1, undefined]) expect(statuses({ exitCode: () => code })).toMatch(/^bwrap problem, /);
+      expect(statuses({ exitCode: () => 0 })).toBe(
+        'bwrap ok, namespaces ok, seccomp ok, cgroup ok, volumes missing, keys ok',
+      );
+      for (const code of [1, undefined])
+        expect(statuses({ exitCode: () => code })).toMatch(/^bwrap problem, .*keys missing$/);
     }
     for (const [file, value] of [
       ['/proc/sys/user/max_user_namespaces', '0\n'],
@@ -306,9 +315,33 @@ describe('hardware and sandbox', () => {
       ['/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1\n'],
     ] as const)
       expect(statuses({ env: {}, read: (path) => (path === file ? value : undefined) })).toBe(
-        'bwrap missing, namespaces problem, seccomp missing, cgroup missing, volumes missing',
+        'bwrap missing, namespaces problem, seccomp missing, cgroup missing, volumes missing, keys missing',
       );
-    expect(statuses({ platform: 'win32' })).toBe('sandbox missing');
+    expect(statuses({ platform: 'win32' })).toBe('sandbox missing, keys missing');
+  });
+
+  promise('P4', 'how far the key service would be apart is said as it is', () => {
+    const place = freshPlace();
+    writeFileSync(join(place.directory, 'bwrap'), '', { mode: 0o755 });
+    const said = (told: Partial<Examined>): string => {
+      const env = { PATH: place.directory };
+      const { status, message } = finding(
+        examineSandbox(machine(place, { platform: 'linux', env, read: () => undefined, exitCode: () => 0, ...told })),
+        'sandbox.keys',
+      );
+      return `${status}: ${message}`;
+    };
+    if (posix) {
+      expect(said({ uid: 0 })).toBe('ok: the key service gets a user of its own, and no network');
+      expect(said({ uid: 1000 })).toMatch(/^missing: .*no network, and runs as you, so your other programs can read/);
+    }
+    expect(said({ uid: 0, env: {} })).toMatch(/^missing: .*a user of its own, and the network of this machine/);
+    for (const told of [
+      { uid: 1000, exitCode: () => 1 },
+      { uid: 501, platform: 'darwin' },
+      { uid: undefined, platform: 'win32' },
+    ] as const)
+      expect(said(told)).toMatch(/^missing: .*the network of this machine, and runs as you/);
   });
 });
 

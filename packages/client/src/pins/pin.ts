@@ -54,6 +54,7 @@ export function makePin(result: AttestationResult, { policy, simulated, now }: N
     manifestDigest: claims.manifestDigest,
     manifestNumber: claims.manifest.number,
     manifest: claims.manifest,
+    ...(claims.appRoot === undefined ? {} : { appRoot: claims.appRoot.id }),
     policy,
     simulated,
     firstSeen: now.toISOString(),
@@ -116,6 +117,12 @@ export function requirePinned(pin: Pin, result: AttestationResult): void {
   if (claims.technology !== pin.technology || claims.manifestDigest !== pin.manifestDigest) {
     throw refuse('pin.manifest', `expected manifest ${pin.manifestDigest}, found ${claims.manifestDigest}`);
   }
+  if (pin.appRoot !== undefined && claims.appRoot?.id !== pin.appRoot) {
+    throw refuse(
+      'pin.app-root',
+      `the server's lasting keys and data come from another root than the one that you pinned: expected ${pin.appRoot}, found ${claims.appRoot?.id ?? 'none'}`,
+    );
+  }
   for (const name of [...REQUIRED, ...OPTIONAL]) {
     const actual = claims.registers[name];
     const expected = pin.registers[name] ?? '0'.repeat(96);
@@ -134,7 +141,7 @@ export function pinFacts(pin: Pin): Facts {
     return { source, ...tools };
   }
   return {
-    ...(pin.manifest === undefined ? {} : manifestFacts(pin.manifest)),
+    ...(pin.manifest === undefined ? {} : withRoot(manifestFacts(pin.manifest), pin.appRoot)),
     ...stated('registers', registerFacts(pin.technology, pin.registers)),
     digest: { 'manifest digest': pin.manifestDigest },
     ...tools,
@@ -145,10 +152,15 @@ export function pinFacts(pin: Pin): Facts {
 function claimsFacts({ claims }: AttestationResult): Facts {
   if (claims === undefined) return {};
   return {
-    ...(claims.manifest === undefined ? {} : manifestFacts(claims.manifest)),
+    ...(claims.manifest === undefined ? {} : withRoot(manifestFacts(claims.manifest), claims.appRoot?.id)),
     ...stated('registers', registerFacts(claims.technology, claims.registers)),
     ...(claims.manifestDigest === undefined ? {} : { digest: { 'manifest digest': claims.manifestDigest } }),
   };
+}
+
+/** The root that lasting keys come from is no part of the manifest, and belongs to what is said of keys. */
+function withRoot(facts: Facts, root: string | undefined): Facts {
+  return root === undefined ? facts : { ...facts, keys: { ...facts.keys, root } };
 }
 
 /**

@@ -67,6 +67,8 @@ export interface ExactPin extends CommonPin {
   readonly manifestDigest: string;
   /** What the digest is of, to show what a change changes. Absent in pins of earlier versions, which means unknown. */
   readonly manifest?: Manifest;
+  /** Names the root of the server's lasting keys; absent where it had none. */
+  readonly appRoot?: string;
 }
 
 /**
@@ -103,6 +105,7 @@ const exactMembers: Shape<ExactPin> = object({
   registers: tdxRegistersShape,
   manifestDigest: hex(48),
   manifest: optional(manifestShape),
+  appRoot: optional(hex(32)),
   ...common,
 });
 
@@ -150,5 +153,5 @@ export function samePinned(left: Pin, right: Pin): boolean {
 function identityOf(pin: Pin): unknown {
   if (pin.mode === 'source') return [pin.mode, pin.source.repository, pin.source.builder ?? null];
   const registers = Object.entries(pin.registers).sort(([one], [other]) => (one < other ? -1 : 1));
-  return [pin.mode, pin.technology, registers, pin.manifestDigest];
+  return [pin.mode, pin.technology, registers, pin.manifestDigest, pin.appRoot ?? null];
 }

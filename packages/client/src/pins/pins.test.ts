@@ -148,6 +148,21 @@ describe('a pin', () => {
     );
   });
 
+  promise('P4', 'with a root of keys admits no other root, nor none', () => {
+    const withRoot = (id: string): ReturnType<typeof result> => {
+      const found = result();
+      const appRoot = { id, sources: [], copies: 'unbounded' } as const;
+      return found.claims === undefined ? found : { ...found, claims: { ...found.claims, appRoot } };
+    };
+    const made = makePin(withRoot('aa'.repeat(32)), { policy: 'default', simulated: false, now: NOW });
+    expect(made.appRoot).toBe('aa'.repeat(32));
+    expect(() => requirePinned(made, withRoot('aa'.repeat(32)))).not.toThrow();
+    for (const other of [withRoot('bb'.repeat(32)), result()]) {
+      expect(() => requirePinned(made, other)).toThrow(expect.objectContaining({ check: 'pin.app-root' }));
+      expect(describePinMismatch(made, other).join('\n')).toContain('root');
+    }
+  });
+
   test('is not made from evidence without a manifest', () => {
     const { claims: _, ...unauthenticated } = result();
     const make = (): Pin => makePin(unauthenticated, { policy: 'default', simulated: false, now: NOW });

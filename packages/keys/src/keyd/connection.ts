@@ -40,6 +40,7 @@ export function serveConnection(
   const queue: (string | undefined)[] = [];
   const running = new Set<Id>();
   let unwritten = 0;
+  let isCorked = false;
   let malformed = 0;
 
   function end(): void {
@@ -53,9 +54,21 @@ export function serveConnection(
   function write(message: object): void {
     if (gone.signal.aborted) return;
     unwritten++;
+    corkForThisTurn();
     socket.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`, () => {
       unwritten--;
       work();
+    });
+  }
+
+  /** Answers that became ready together leave together. */
+  function corkForThisTurn(): void {
+    if (isCorked) return;
+    isCorked = true;
+    socket.cork();
+    process.nextTick(() => {
+      isCorked = false;
+      socket.uncork();
     });
   }
 
