@@ -13,11 +13,13 @@ import { benchBrowser } from './bench/browser.ts';
 import { benchGateway } from './bench/gateway.ts';
 import { benchGatewayCrowd } from './bench/gateway-crowd.ts';
 import { benchImport } from './bench/import.ts';
+import { benchKeys } from './bench/keys.ts';
 import { benchOthers } from './bench/others.ts';
 import { benchRun } from './bench/run.ts';
 import { benchSandbox } from './bench/sandbox.ts';
 import { benchSnp } from './bench/snp.ts';
 import { type Figure, line } from './bench/statistics.ts';
+import { benchStorage } from './bench/storage.ts';
 import { benchVerdict } from './bench/verdict.ts';
 import { benchVerifier } from './bench/verifier.ts';
 import { type Installation, installPacked } from './packed.ts';
@@ -30,6 +32,8 @@ const GROUPS: Readonly<Record<string, (installation: Installation) => Promise<re
   gateway: benchGateway,
   'gateway-crowd': benchGatewayCrowd,
   sandbox: benchSandbox,
+  keys: benchKeys,
+  storage: benchStorage,
   verifier: benchVerifier,
   snp: benchSnp,
   others: benchOthers,

@@ -14,6 +14,8 @@ import { keyClient } from '../../packages/keys/src/server/key-client.ts';
 export interface Sign {
   readonly count: number;
   readonly callers: number;
+  /** How many of the sockets they share. */
+  readonly sockets: number;
 }
 
 export interface Signed {
@@ -22,8 +24,8 @@ export interface Signed {
   readonly waits: readonly number[];
 }
 
-const [chain = '', to = '', sockets = ''] = process.argv.slice(2);
-const clients = Array.from({ length: Number(sockets) }, (_, index) => keyClient(new Socket({ fd: 3 + index })));
+const [chain = '', to = '', inherited = ''] = process.argv.slice(2);
+const clients = Array.from({ length: Number(inherited) }, (_, index) => keyClient(new Socket({ fd: 3 + index })));
 let nonce = 0;
 
 function unsigned(): string {
@@ -39,7 +41,7 @@ function unsigned(): string {
   });
 }
 
-async function sign({ count, callers }: Sign): Promise<Signed> {
+async function sign({ count, callers, sockets }: Sign): Promise<Signed> {
   const transactions = Array.from({ length: count }, unsigned);
   const waits: number[] = [];
   let last = '';
@@ -52,7 +54,7 @@ async function sign({ count, callers }: Sign): Promise<Signed> {
       last = signed?.transaction ?? '';
     }
   };
-  await Promise.all(Array.from({ length: callers }, (_, index) => call(clients[index % clients.length])));
+  await Promise.all(Array.from({ length: callers }, (_, index) => call(clients[index % sockets])));
   const ms = performance.now() - start;
   const [key] = (await clients[0]?.call('keys.list', {})) ?? [];
   const signer = await recoverTransactionAddress({ serializedTransaction: last as `0x02${string}` });

@@ -8,10 +8,17 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
+/** What is used of it. */
+interface Curve {
+  readonly utils: { randomSecretKey(): Uint8Array };
+  sign(hash: Uint8Array, secret: Uint8Array, options: object): Uint8Array;
+}
+
+// The version that the key service uses, which may not be that of the workspace.
 const keys = createRequire(new URL('../../packages/keys/src/index.ts', import.meta.url));
-const { secp256k1 } = (await import(
-  pathToFileURL(keys.resolve('@noble/curves/secp256k1.js')).href
-)) as typeof import('../../packages/keys/node_modules/@noble/curves/secp256k1.js');
+const { secp256k1 } = (await import(pathToFileURL(keys.resolve('@noble/curves/secp256k1.js')).href)) as {
+  readonly secp256k1: Curve;
+};
 
 const secret = secp256k1.utils.randomSecretKey();
 

@@ -16,13 +16,19 @@ const chains = [`eip155:${CHAIN}`];
 
 type Rule = KeyPolicy['rules'][number];
 
-const deny = (id: string, effect: NonNullable<Extract<Rule, { effect: 'deny'; action: 'evm.transaction' }>['effects']>[number]): Rule => ({
+const deny = (
+  id: string,
+  effect: NonNullable<Extract<Rule, { effect: 'deny'; action: 'evm.transaction' }>['effects']>[number],
+): Rule => ({
   id,
   effect: 'deny',
   action: 'evm.transaction',
   effects: [effect],
 });
-const allow = (id: string, effects: Extract<Rule, { effect: 'allow'; action: 'evm.transaction' }>['effects']): Rule => ({
+const allow = (
+  id: string,
+  effects: Extract<Rule, { effect: 'allow'; action: 'evm.transaction' }>['effects'],
+): Rule => ({
   id,
   effect: 'allow',
   action: 'evm.transaction',
@@ -42,7 +48,12 @@ const rules: readonly Rule[] = [
   ),
   ...Array.from({ length: 5 }, (_, index) =>
     allow(`deposit-${index}`, [
-      { kind: 'call', contract: [address(30 + index)], function: 'deposit(uint256,address)', arguments: [{ kind: 'max', index: 0, max: '1000' }] },
+      {
+        kind: 'call',
+        contract: [address(30 + index)],
+        function: 'deposit(uint256,address)',
+        arguments: [{ kind: 'max', index: 0, max: '1000' }],
+      },
     ]),
   ),
   ...Array.from({ length: 5 }, (_, index) =>
@@ -59,7 +70,15 @@ export function keyOf(origin: 'derived' | 'generated'): KeySpec {
     policy: {
       rules,
       limits: [
-        { kind: 'value', id: 'budget', window: WINDOW, per: 'key', chain: `eip155:${CHAIN}`, asset: 'native', max: '1000000000000000000' },
+        {
+          kind: 'value',
+          id: 'budget',
+          window: WINDOW,
+          per: 'key',
+          chain: `eip155:${CHAIN}`,
+          asset: 'native',
+          max: '1000000000000000000',
+        },
       ],
       copies: 'per-live-copy',
     },

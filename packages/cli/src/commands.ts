@@ -18,6 +18,7 @@ import { keysSpec } from './specs/keys.ts';
 import { manSpec } from './specs/man.ts';
 import { pinsSpec } from './specs/pins.ts';
 import { proxySpec } from './specs/proxy.ts';
+import { releaseSpec } from './specs/release.ts';
 import { runSpec } from './specs/run.ts';
 import { secretsSpec } from './specs/secrets.ts';
 import { verifySpec } from './specs/verify.ts';
@@ -46,6 +47,11 @@ export const COMMANDS: readonly CommandRow[] = [
   { spec: runSpec, audience: 'Host a server', load: async () => (await import('./commands/run.ts')).runRun },
   { spec: initSpec, audience: 'Host a server', load: async () => (await import('./commands/init.ts')).runInit },
   { spec: configSpec, audience: 'Host a server', load: async () => (await import('./commands/config.ts')).runConfig },
+  {
+    spec: releaseSpec,
+    audience: 'Host a server',
+    load: async () => (await import('./commands/release.ts')).runRelease,
+  },
   {
     spec: explainSpec,
     audience: 'Look closer',

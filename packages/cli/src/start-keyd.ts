@@ -19,18 +19,25 @@ export interface StartKeyd {
   /** `VITRINE_HOME`. */
   readonly home: string;
   readonly genesis: boolean;
+  /** Parsed from JSON. */
+  readonly release?: unknown;
   /** Absolute path of bubblewrap, where it works. */
   readonly bubblewrap: string | undefined;
 }
 
 /** Where the simulator keeps its root and keys. */
-export function simulatorDirectory(home: string): string {
+function simulatorDirectory(home: string): string {
   return path.join(home, 'simulator');
 }
 
+/** Where the root and the store of the server with this name are. */
+export function keysDirectory(home: string, name: string): string {
+  return path.join(home, 'keys', name);
+}
+
 /** @throws UsageError for keys that the manifest names and that cannot be opened. */
-export function startKeyd({ manifest, home, genesis, bubblewrap }: StartKeyd): Promise<SpawnedKeyService> {
-  const directory = path.join(home, 'keys', manifest.name);
+export function startKeyd({ manifest, home, genesis, release, bubblewrap }: StartKeyd): Promise<SpawnedKeyService> {
+  const directory = keysDirectory(home, manifest.name);
   const simulator = simulatorDirectory(home);
   return spawnKeyd({
     node: process.execPath,
@@ -46,6 +53,7 @@ export function startKeyd({ manifest, home, genesis, bubblewrap }: StartKeyd): P
     readable: [codeDirectory(import.meta.dirname)],
     manifest,
     genesis,
+    ...(release === undefined ? {} : { release }),
     onLog: (line) => process.stderr.write(`keys: ${clean(line)}\n`),
   });
 }

@@ -75,3 +75,13 @@ promise('P7', 'callers, processes, tools and files are said as they are', () => 
   expect(line('Tools', { catalogue: { kind: 'pinned', digest } })).toContain('pinned');
   expect(line('Files', {}, { volume: 'directory' })).toContain('in the clear');
 });
+
+promise('P4', 'who can change what has lasting keys or data is said, and nothing where nothing lasts', () => {
+  const keys = ['0a'.repeat(32), '0b'.repeat(32)];
+  expect(line('Who can change it')).toBe('');
+  expect(line('Who can change it', { store: 'sealed' })).toBe('nobody: another configuration has another root');
+  expect(line('Who can change it', { data: 'encrypted', upgrade: { kind: 'pinned' } })).toMatch(/^nobody:/);
+  expect(line('Who can change it', { store: 'sealed', upgrade: { kind: 'signed', keys, threshold: 1 } })).toBe(
+    '1 of 2 release keys, without delay: 0a0a0a0a0a0a0a0a…, 0b0b0b0b0b0b0b0b…',
+  );
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { BootBinding, Manifest } from '@vitrine/documents';
+import { type BootBinding, type Manifest, needsAppRoot } from '@vitrine/documents';
 
 type Sandbox = BootBinding['sandbox'];
 
@@ -30,7 +30,15 @@ export function surroundings(
       manifest.catalogue?.kind === 'pinned' ? 'pinned by the manifest' : 'not bound: they can change while it runs',
     ],
     ...keyRows(manifest),
+    ...(needsAppRoot(manifest) ? [['Who can change it', authority(manifest.upgrade)] as const] : []),
   ];
+}
+
+/** Who can let another configuration have the keys and data of this one. */
+function authority(upgrade: Manifest['upgrade']): string {
+  if (upgrade === undefined || upgrade.kind === 'pinned') return 'nobody: another configuration has another root';
+  const { keys, threshold } = upgrade;
+  return `${threshold} of ${keys.length} release keys, without delay: ${keys.map((key) => `${key.slice(0, 16)}…`).join(', ')}`;
 }
 
 /** What the key service does for the server; nothing where it has no keys and keeps nothing. */

@@ -47,6 +47,7 @@ export {
   type Manifest,
   manifestDigest,
   manifestShape,
+  needsAppRoot,
   type ServerSource,
 } from './manifest.ts';
 export {
@@ -56,6 +57,7 @@ export {
   type TdxRegisters,
   tdxRegistersShape,
 } from './reference-values.ts';
+export { type Release, releaseShape, releaseSigned } from './release.ts';
 export {
   MAX_SECRET_BYTES,
   requireSecretValue,
@@ -89,3 +91,4 @@ export {
   text,
 } from './shape.ts';
 export { JsonSyntaxError, type JsonValue, parseStrictJson } from './strict-json.ts';
+export { normalUpgrade, type UpgradePolicy, upgradeShape } from './upgrade.ts';

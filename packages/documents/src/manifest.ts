@@ -10,6 +10,7 @@ import { documentDigest } from './canonical.ts';
 import { egressHostShape } from './host-name.ts';
 import { keysShape, secretsShape } from './key-spec.ts';
 import { hex, type Infer, integer, list, mapOf, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
+import { upgradeShape } from './upgrade.ts';
 
 const npmSource = object({
   kind: oneOf('npm'),
@@ -138,6 +139,8 @@ const shape = object({
   store: optional(oneOf('sealed')),
   /** A JSON-RPC signer for programs that know nothing of Vitrine, on this port of the server's own loopback interface. */
   signer: optional(object({ port: integer(1), key: text('the name of a key') })),
+  /** Which other manifest may have what lasts of this one. Absent: `pinned`, none. */
+  upgrade: optional(upgradeShape),
   runtime: object({ vitrine: text('a version'), node: text('a version') }),
 });
 
@@ -148,6 +151,16 @@ export const limitsShape: Shape<Infer<typeof limits>> = limits;
 export type Manifest = Infer<typeof shape>;
 export type ServerSource = Manifest['server']['source'];
 export const manifestShape: Shape<Manifest> = shape;
+
+/** Whether something of it has to be the same after a restart, and so needs an application root. */
+export function needsAppRoot(manifest: Pick<Manifest, 'store' | 'credentials' | 'data' | 'keys'>): boolean {
+  return (
+    manifest.store !== undefined ||
+    manifest.credentials !== undefined ||
+    manifest.data === 'encrypted' ||
+    Object.values(manifest.keys ?? {}).some(({ origin }) => origin !== 'generated')
+  );
+}
 
 /** SHA-384 of the manifest's canonical bytes, lower-case hexadecimal. */
 export function manifestDigest(manifest: Manifest): Promise<string> {

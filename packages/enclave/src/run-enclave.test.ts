@@ -186,15 +186,17 @@ test('a stop while starting is no failure of the server', async () => {
   expect(await outcome).toBe('stopped');
 });
 
-test('a port in use: no server is started', async () => {
+test('a port in use: no server is started, and its housing is closed', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as { port: number };
   const fake = fakeGateway();
+  const launch = { command: process.execPath, args: ['-e', ''], cwd: process.cwd(), environment: {} };
+  const housing = { ...plainHousing(launch), close: async () => void fake.calls.push('housing closed') };
   try {
-    const starting = start(fake.create, { listen: { host: '127.0.0.1', port, publicHosts: [] } });
+    const starting = start(fake.create, { housing, listen: { host: '127.0.0.1', port, publicHosts: [] } });
     await expect(starting).rejects.toMatchObject({ name: 'UsageError', code: 'listen.in-use' });
-    expect(fake.calls).toEqual([]);
+    expect(fake.calls).toEqual(['housing closed']);
   } finally {
     other.close();
   }

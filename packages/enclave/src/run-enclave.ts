@@ -33,7 +33,7 @@ const LOG_KEY_BYTES = 32;
 
 export interface EnclaveOptions {
   readonly manifest: Manifest;
-  /** Where server processes live; closed with the enclave. */
+  /** Where server processes live; closed with the enclave, and where it does not start. */
   readonly housing: Housing;
   /** Gets the keys of an authorization server; follows no redirect. */
   readonly fetch: OauthDependencies['fetch'];
@@ -84,6 +84,15 @@ export interface RunningEnclave {
  * @throws UsageError when it cannot listen there, or the manifest demands what was not obtained (`manifest.unenforced`).
  */
 export async function startEnclave(options: EnclaveOptions): Promise<RunningEnclave> {
+  try {
+    return await start(options);
+  } catch (cause) {
+    await options.housing.close();
+    throw cause;
+  }
+}
+
+async function start(options: EnclaveOptions): Promise<RunningEnclave> {
   const { manifest, keys, housing } = options;
   requireEnforceable(manifest, housing, keys.statements);
   const { auth } = manifest;

@@ -9,3 +9,5 @@ export { type ExplainRequest, explainRequest } from './explain-request.ts';
 export type { Platform } from './keyd/contract.ts';
 export type { RunKeydOptions } from './process/answer-supervisor.ts';
 export { runKeyd } from './process/keyd-main.ts';
+export { type NumberedManifest, readRelease, type Signers, signersOf } from './root/release.ts';
+export { type WrappedFor, wrappedFor } from './root/wrapped-for.ts';

@@ -93,6 +93,8 @@ export type Intent =
       readonly chain: 'solana';
       /** Every account that must sign, the fee payer first; base58. */
       readonly signers: readonly string[];
+      /** Texts that it leaves on the chain, by which a payee may go; absent where there is none. */
+      readonly memos?: readonly string[];
       readonly effects: readonly Effect[];
       /** Lamports, with the priority fee. */
       readonly fee: bigint;

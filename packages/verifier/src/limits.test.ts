@@ -41,6 +41,12 @@ const SENTENCES = [
   ['a shared process', /share one server process/, {}, { isolation: 'shared' }],
   ['files in the clear', /in the clear/, { volume: 'directory' }, {}],
   ['files that can be put back', /put back older ones/, { volume: 'encrypted' }, {}],
+  [
+    'release keys',
+    /^Whoever holds 1 of the 2 release keys can change code and policy, without delay\.$/m,
+    {},
+    { store: 'sealed', upgrade: { kind: 'signed', keys: ['0a'.repeat(32), '0b'.repeat(32)], threshold: 1 } },
+  ],
   ['tools that can change', /tools .* not bound/, {}, { catalogue: { kind: 'dynamic' } }],
 ] as const;
 

@@ -78,6 +78,10 @@ function keyLimits(claims: Claims | undefined): readonly string[] {
   if (others.length > 0) limits.push(`What the keys are derived from can also be had by: ${others.join('; ')}.`);
   if (keys.some(({ scope }) => scope === 'service'))
     limits.push('A signature by a service key says that some release of this service made it, not which code did.');
+  if (manifest?.upgrade?.kind === 'signed')
+    limits.push(
+      `Whoever holds ${manifest.upgrade.threshold} of the ${manifest.upgrade.keys.length} release keys can change code and policy, without delay.`,
+    );
   if (keys.some(({ exportable }) => exportable))
     limits.push('Imported keys exist outside of the enclave too, wherever they came from.');
   if (Object.values(manifest?.keys ?? {}).some(({ policy }) => policy.copies === 'per-live-copy'))

@@ -141,10 +141,10 @@ describe('explain', () => {
 
 describe('a policy that does not load', () => {
   const faults: Readonly<Record<string, readonly [string, string, RegExp]>> = {
-    'two rules of one name': ['id: large', 'id: small', /vitrine\.yaml:22:15: .*"small" is the name of a rule already/],
+    'two rules of one name': ['id: large', 'id: small', /vitrine\.yaml:20:15: .*"small" is the name of a rule already/],
     'limits without copies': ['      copies: per-live-copy\n', '', /vitrine\.yaml:12:7: .*does not say copies/],
-    'a denied maximum': ['max: any }]', 'max: "1" }]', /vitrine\.yaml:33:\d+: .*expected "any"/],
-    'an empty range': ['above: "1000"', 'above: "5000"', /vitrine\.yaml:27:\d+: .*no amount lies between/],
+    'a denied maximum': ['max: any }]', 'max: "1" }]', /vitrine\.yaml:31:\d+: .*expected "any"/],
+    'an empty range': ['above: "1000"', 'above: "5000"', /vitrine\.yaml:25:\d+: .*no amount lies between/],
     'another algorithm': ['algorithm: secp256k1', 'algorithm: ed25519', /vitrine\.yaml:15:19: .*needs secp256k1/],
     'a derivation path that no wallet has': ['m/44', 'm/4400000000', /vitrine\.yaml:10:11: .*no index below 2\^31/],
     'an effect of no kind': ['effect: deny', 'effect: dny', /vitrine\.yaml:\d+:\d+: .*did you mean "deny"/],

@@ -10,7 +10,15 @@ import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-import { type Manifest, manifestDigest, type ReferenceValues, UsageError } from '@vitrine/documents';
+import {
+  type Manifest,
+  manifestDigest,
+  parseDocument,
+  type ReferenceValues,
+  type Release,
+  releaseShape,
+  UsageError,
+} from '@vitrine/documents';
 import {
   chooseHousing,
   createGateway,
@@ -30,6 +38,7 @@ import { environmentOf } from '../environment-flag.ts';
 import { EXIT } from '../exit-code.ts';
 import { firstScreen, type Hosted } from '../first-screen.ts';
 import { userHome } from '../home.ts';
+import { readText } from '../inputs.ts';
 import { runSpec } from '../specs/run.ts';
 import { SIGNER_PROGRAM, startKeyd } from '../start-keyd.ts';
 import { clean, terminalOf } from '../terminal.ts';
@@ -50,6 +59,8 @@ export async function runRun(args: readonly string[]): Promise<number> {
   const settings = settingsOf(read, flagsOf(parsed));
   requireLoopback(settings.listen.host);
   const metrics = values.metrics === undefined ? undefined : metricsPort(values.metrics);
+  const release =
+    values.release === undefined ? undefined : parseDocument(readText(values.release), releaseShape, values.release);
 
   const home = userHome();
   const resolved = await resolveHere({
@@ -57,10 +68,13 @@ export async function runRun(args: readonly string[]): Promise<number> {
     lock: read !== undefined,
     ...(read === undefined ? {} : { file: read.file }),
   });
-  return serve(settings, resolved, home, { ...values, metrics });
+  return serve(settings, resolved, home, { ...values, metrics, release });
 }
 
-type Values = Omit<Arguments<typeof runSpec.options>['values'], 'metrics'> & { readonly metrics: number | undefined };
+type Values = Omit<Arguments<typeof runSpec.options>['values'], 'metrics' | 'release'> & {
+  readonly metrics: number | undefined;
+  readonly release: Release | undefined;
+};
 
 async function serve(settings: Settings, resolved: Resolved, home: string, values: Values): Promise<number> {
   const { manifest } = resolved;
@@ -69,6 +83,7 @@ async function serve(settings: Settings, resolved: Resolved, home: string, value
     manifest,
     home,
     genesis: values.genesis === true,
+    ...(values.release === undefined ? {} : { release: values.release }),
     bubblewrap: await usableBubblewrap(process.env),
   });
   try {

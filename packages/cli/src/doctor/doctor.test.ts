@@ -335,8 +335,9 @@ describe('hardware and sandbox', () => {
       expect(said({ uid: 0 })).toBe('ok: the key service gets a user of its own, and no network');
       expect(said({ uid: 1000 })).toMatch(/^missing: .*no network, and runs as you, so your other programs can read/);
     }
-    expect(said({ uid: 0, env: {} })).toMatch(/^missing: .*a user of its own, and the network of this machine/);
     for (const told of [
+      { uid: 0, env: {} },
+      { uid: 0, exitCode: () => 1 },
       { uid: 1000, exitCode: () => 1 },
       { uid: 501, platform: 'darwin' },
       { uid: undefined, platform: 'win32' },

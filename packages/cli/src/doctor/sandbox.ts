@@ -51,13 +51,11 @@ function bubblewrap(machine: Examined): readonly Finding[] {
 /** How far the process that holds the keys would be apart from everything else of `vitrine run`. */
 function keyService({ uid, platform }: Examined, bubblewrapWorks: boolean): Finding {
   const id = 'sandbox.keys';
+  if (uid === 0 && bubblewrapWorks) return ok(id, 'the key service gets a user of its own, and no network');
   const network = bubblewrapWorks ? 'no network' : 'the network of this machine';
-  if (uid === 0) {
-    const message = `the key service gets a user of its own, and ${network}`;
-    return bubblewrapWorks ? ok(id, message) : missing(id, message, platform === 'linux' ? PUT_RIGHT : undefined);
-  }
   const message = `the key service gets ${network}, and runs as you, so your other programs can read its keys`;
-  return missing(id, message, platform === 'linux' ? 'started by root, it takes a user of its own' : undefined);
+  if (platform !== 'linux') return missing(id, message);
+  return missing(id, message, uid === 0 ? PUT_RIGHT : 'started by root, with bubblewrap, it takes a user of its own');
 }
 
 function userNamespaces({ read }: Examined): Finding {

@@ -23,6 +23,7 @@ export const runSpec = {
     { command: 'vitrine run path:./my-server --egress api.example.com:443' },
     { command: 'vitrine run', note: 'as vitrine.yaml says' },
     { command: 'vitrine run --genesis', note: 'the first start of a server with keys' },
+    { command: 'vitrine run --release release.json', note: 'with a changed vitrine.yaml' },
   ],
   options: {
     config: {
@@ -68,6 +69,12 @@ export const runSpec = {
       type: 'boolean',
       summary:
         'make the root of keys and stored data, at the very first start; later starts go without, and a missing root is an error',
+    },
+    release: {
+      type: 'string',
+      value: 'FILE',
+      summary: 'a signed release, by which this configuration takes over keys and data of the one before',
+      complete: 'file',
     },
     'http-port': {
       type: 'string',

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from 'node:url';
 
-export const GREETER: string = fileURLToPath(new URL('../../../../test/fixtures/greeter', import.meta.url));
+const GREETER: string = fileURLToPath(new URL('../../../../test/fixtures/greeter', import.meta.url));
 /** The private key of the imported key, 64 hexadecimal digits. */
 export const IMPORTED: string = 'ab'.repeat(32);
 const IMPORTED_PUBLIC =

@@ -12,7 +12,7 @@ import { showPath, UsageError } from '@vitrine/documents';
 import { parseServerSpec } from '../source/server-spec.ts';
 import { type Configuration, configurationShape, serverChoice } from './configuration.ts';
 import { checkCredentials, checkPolicies, checkSigner } from './key-terms.ts';
-import { checkAuth, checkTransport, egressRule, egressRules } from './operator-terms.ts';
+import { checkAuth, checkTransport, checkUpgrade, egressRule, egressRules } from './operator-terms.ts';
 import { checkPublicValues } from './public-values.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -24,7 +24,8 @@ export const CONFIGURATION_NAME = 'vitrine.yaml';
  *
  * @throws UsageError (`config.unreadable`, `config.syntax`, `config.shape`, `source.spec`, `config.secret`,
  *   `config.environment`, `config.transport`, `config.egress`, `config.auth`, `config.signer`,
- *   `config.credentials`, and `policy.*` for keys that the key service would not take); errors about the content begin with `file:line:column` and say what is allowed.
+ *   `config.credentials`, `config.upgrade`, and `policy.*`, `keys.spec` and `keys.path` for keys that the key service would not
+ *   take); errors about the content begin with `file:line:column` and say what is allowed.
  */
 export async function readConfiguration(file: string): Promise<Configuration> {
   let content: string;
@@ -86,6 +87,7 @@ function checkMeaning(configuration: Configuration, yaml: YamlFile, name: string
   }
   for (const [index, rule] of (egress ?? []).entries()) at(['egress', index], () => egressRule(rule));
   if (auth !== undefined) at(['auth'], () => checkAuth(auth));
+  if (configuration.upgrade !== undefined) at(['upgrade'], () => checkUpgrade(configuration));
   if (signer !== undefined) checkSigner(signer, keys, httpPort, at);
   if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), at);
   if (args !== undefined) at(['server', 'args'], () => checkPublicValues(args, {}));

@@ -23,6 +23,7 @@ import {
   type Shape,
   secretsShape,
   text,
+  upgradeShape,
 } from '@vitrine/documents';
 
 const sourceText = text(
@@ -136,6 +137,8 @@ const shape = object({
   signer: optional(
     object({ port: port(1, 'a port of the server’s own loopback interface'), key: text('the name of a key') }),
   ),
+  /** Who can let another configuration have what lasts of this one. Absent: `pinned`, nobody. */
+  upgrade: optional(upgradeShape),
 });
 
 export type Configuration = Infer<typeof shape>;

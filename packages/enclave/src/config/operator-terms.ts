@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { egressHostShape, type Manifest, UsageError } from '@vitrine/documents';
+import { egressHostShape, type Manifest, needsAppRoot, UsageError } from '@vitrine/documents';
 import type { EgressRule } from '../egress/allow-list.ts';
 
 /** Members of the manifest that are there as they were written, or not at all. */
@@ -21,6 +21,7 @@ export type Terms = Pick<
   | 'credentials'
   | 'store'
   | 'signer'
+  | 'upgrade'
 >;
 
 /** `api.example.com:443` as a rule of the manifest. @throws UsageError with code `config.egress`. */
@@ -55,6 +56,19 @@ export function checkTransport(transport: 'stdio' | 'http' | undefined, port: nu
     port === undefined
       ? 'transport: http needs "port", the one that the server listens on'
       : '"port" is for transport: http; a server over stdio has none',
+  );
+}
+
+/**
+ * Release keys guard what lasts. Where nothing does, naming them would promise what nobody enforces.
+ *
+ * @throws UsageError with code `config.upgrade`.
+ */
+export function checkUpgrade(terms: Pick<Terms, 'upgrade' | 'keys' | 'credentials' | 'store' | 'data'>): void {
+  if (terms.upgrade?.kind !== 'signed' || needsAppRoot(terms)) return;
+  throw new UsageError(
+    'config.upgrade',
+    'release keys guard keys and data that last, and there are none: anybody who starts the server can change this configuration; leave "upgrade" out',
   );
 }
 

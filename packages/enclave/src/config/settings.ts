@@ -96,7 +96,8 @@ function authOf(written: Configuration['auth']): { readonly auth?: ConfiguredAut
 }
 
 function termsOf(written: Configuration | undefined, egress: readonly string[] | undefined): Terms {
-  const { isolation, data, catalogue, limits, clients, logs, keys, credentials, store, signer } = written ?? {};
+  const { isolation, data, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade } =
+    written ?? {};
   // The file has been checked; what the command line adds has not.
   if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), (_place, check) => check());
   return {
@@ -110,6 +111,7 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     ...(credentials === undefined ? {} : { credentials }),
     ...(store === undefined ? {} : { store }),
     ...(signer === undefined ? {} : { signer }),
+    ...(upgrade === undefined ? {} : { upgrade }),
     // Simulated servers are run by who writes them, and who wants to see what they say.
     logs: logs ?? { child: 'operator' },
   };

@@ -52,14 +52,8 @@ export interface CredentialEgress {
 
 /** Where TLS is, unless the manifest says something else. */
 const TLS_PORT = 443;
-/** Headers by which some programs let a request have another method or path than it has. */
-const OVERRIDES: readonly string[] = [
-  'x-http-method',
-  'x-http-method-override',
-  'x-method-override',
-  'x-original-url',
-  'x-rewrite-url',
-];
+/** Headers by which some programs let a request have another method, host or path than it has. */
+const OVERRIDE = /^(?:forwarded|x-host|x-(?:forwarded|original|rewrite)-.*|x-(?:http-)?method(?:-override)?)$/;
 
 export function credentialEgress(
   { specs, value, anchors = rootCertificates }: EgressCredentials,
@@ -132,7 +126,9 @@ export function credentialEgress(
             host: destination.port === TLS_PORT ? destination.host : `${destination.host}:${destination.port}`,
             ...added(specs, values),
           },
-          mayAnswer: (name, text) => !secrets.some((secret) => text.includes(secret) || name.includes(secret)),
+          // Names have been put into lower case.
+          mayAnswer: (name, text) =>
+            !secrets.some((secret) => text.includes(secret) || name.includes(secret.toLowerCase())),
         });
       } catch {
         // Such as a value that cannot stand in a header; what it is must not be in any message.
@@ -153,11 +149,11 @@ function added(specs: CredentialSpecs, values: ReadonlyMap<string, string>): Rec
   );
 }
 
-/** Some programs read an underscore in the name of a header as a hyphen. */
+/** Some programs read an underscore, or whatever is no letter, in the name of a header as a hyphen. */
 function withoutOwn(headers: Record<string, string[]>, own: ReadonlySet<string>): Record<string, string[]> {
   const kept = Object.entries(headers).filter(([name]) => {
-    const read = name.replaceAll('_', '-');
-    return !own.has(read) && !OVERRIDES.includes(read);
+    const read = name.replaceAll(/[^a-z0-9]/g, '-');
+    return !own.has(read) && !OVERRIDE.test(read);
   });
   return Object.fromEntries(kept);
 }

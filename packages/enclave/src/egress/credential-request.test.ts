@@ -52,6 +52,10 @@ for (const [what, change] of [
   ['the way up at the end', { path: '/v1/..' }],
   ['no way at all', { path: '/v1/./x' }],
   ['the way up before parameters', { path: '/v1/..;x=1/admin' }],
+  ['the way up before escaped parameters', { path: '/v1/..%3Bx/admin' }],
+  ['the way up before an escaped query', { path: '/v1/..%3f/admin' }],
+  ['dots and a slash that are longer than need be', { path: '/v1/%c0%ae%C0%AE%c0%afadmin' }],
+  ['a slash of three bytes', { path: '/v1/x%e0%80%afadmin' }],
   ['an escaped dot', { path: '/v1/%2e%2e/admin' }],
   ['an escaped dot in upper case', { path: '/v1/%2E./admin' }],
   ['an escaped slash', { path: '/v1/..%2fadmin' }],
@@ -85,7 +89,23 @@ promise('P4', 'where two ports or two values of one header would do, none is cho
 });
 
 promise('P4', 'no path that passes leaves its directory, however often its escapes are undone', () => {
-  const piece = fc.constantFrom('.', '..', '/', '%2e', '%2F', '%25', '%5c', '\\', 'a', ';', '%61', '?', '%');
+  const piece = fc.constantFrom(
+    '.',
+    '..',
+    '/',
+    '%2e',
+    '%2F',
+    '%25',
+    '%5c',
+    '\\',
+    'a',
+    ';',
+    '%61',
+    '%3b',
+    '%c0%ae',
+    '?',
+    '%',
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const [path = ''] = `/v1/${pieces.join('')}`.split('?', 1);

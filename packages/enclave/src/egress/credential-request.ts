@@ -79,7 +79,17 @@ export function pathRefusal(path: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})/.test(path)) return 'has a percent sign that escapes nothing';
   // Slash, backslash, dot, percent sign, and what ends or splits a line.
   if (/%(?:2[eEfF5]|5[cC]|0|1|7[fF])/.test(path)) return 'has an escape that some programs would undo';
-  // Some programs cut parameters off a segment before they resolve it.
-  if (path.split('/').some((segment) => /^\.{1,2}(?:;|$)/.test(segment))) return 'has a segment of dots';
+  // Some programs cut parameters off a segment before they resolve it, and some undo an escape before that.
+  if (path.split('/').some((segment) => /^\.{1,2}(?:[;%]|$)/.test(segment))) return 'has a segment of dots';
+  if (!isUtf8(path)) return 'has escapes that are not UTF-8, such as a dot that is longer than it need be';
   return undefined;
+}
+
+function isUtf8(escaped: string): boolean {
+  try {
+    decodeURIComponent(escaped);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -79,6 +79,25 @@ promise('P3', 'a tunnel to an allowed host carries bytes both ways, and is count
   expect(refusals).toEqual([]);
 });
 
+promise('P1', 'a server that tries without end does not fill the log, and is counted all the same', async () => {
+  let now = 0;
+  const { proxy, socket, refusals } = await open({ now: () => now });
+  const client = connect(socket);
+  ends.push(() => client.destroy());
+  const tries = 'GET http://evil.example.com/ HTTP/1.1\r\nHost: evil.example.com\r\n\r\n';
+  const refused = (): number | undefined => proxy.counts().get('evil.example.com:80')?.refused;
+  client.on('error', () => undefined).resume();
+  client.write(tries.repeat(200));
+  await vi.waitFor(() => expect(refused()).toBe(200));
+  expect(refusals).toHaveLength(60);
+  now += 60_000;
+  await say(socket, tunnel('evil.example.com:443'));
+  expect(refusals.slice(60)).toEqual([
+    'egress: 140 more refusals were not shown',
+    expect.stringContaining('egress to evil.example.com:443 refused'),
+  ]);
+});
+
 promise('P3', 'a host that the manifest does not name is refused, counted and logged without content', async () => {
   const { port, reached } = await echo();
   const { proxy, socket, refusals } = await open({ rules: [{ host: 'api.example.com', port }] });

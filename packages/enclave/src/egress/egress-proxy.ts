@@ -15,10 +15,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { addressRefusal } from './addresses.ts';
 import { type Destination, type EgressRule, isAllowed, parseAuthority } from './allow-list.ts';
 import { type CredentialTarget, credentialEgress, type EgressCredentials } from './credential-egress.ts';
+import { fewLines } from './few-lines.ts';
 import { forwardRequest } from './forward.ts';
 import { endToEnd } from './headers.ts';
 import { inTime } from './in-time.ts';
@@ -35,9 +37,11 @@ export interface EgressOptions {
   readonly refusal?: (address: string) => string | undefined;
   /** Whether `onRefusal` hears names that no rule names. */
   readonly tellsDestinations: boolean;
-  /** One line for each refusal: destination and reason, never content. */
+  /** One line for each refusal: destination and reason, never content. Of very many, how many there were. */
   readonly onRefusal: (line: string) => void;
   readonly limits?: Partial<EgressLimits>;
+  /** Monotonic milliseconds; those of this process unless a test says otherwise. */
+  readonly now?: () => number;
 }
 
 /** Counts and milliseconds. */
@@ -75,6 +79,7 @@ const MAX_COUNTED = 256;
 export async function openEgressProxy(options: EgressOptions): Promise<EgressProxy> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const refusal = options.refusal ?? addressRefusal;
+  const tell = fewLines(options.onRefusal, options.now ?? (() => performance.now()));
   const counts = new Map<string, EgressCount>();
   const sockets = new Set<Duplex>();
 
@@ -88,7 +93,7 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
 
   function refuse(destination: Destination | undefined, why: string): Refused {
     countOf(destination).refused += 1;
-    options.onRefusal(`egress to ${shown(destination)} refused: ${why}${hint(destination)}`);
+    tell(`egress to ${shown(destination)} refused: ${why}${hint(destination)}`);
     return { refused: why };
   }
 
@@ -177,6 +182,11 @@ export async function openEgressProxy(options: EgressOptions): Promise<EgressPro
   }
 
   async function tunnel(request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
+    // Without end, one in the other, they would take more and more of this process.
+    if (tunnels.has(client)) {
+      sayNo(client, refuse(undefined, 'a tunnel holds no further one'));
+      return;
+    }
     keep(client);
     const destination = parseAuthority(request.url ?? '');
     if (destination !== undefined && credentials?.isFor(destination.host) === true) {

@@ -37,8 +37,7 @@ export function forwardRequest(request: IncomingMessage, response: ServerRespons
     headers: {
       ...headers,
       connection: 'close',
-      // Without it, Node would write the body of a method that normally has none as though it were a request.
-      ...(request.headers['transfer-encoding'] === undefined ? {} : { 'transfer-encoding': 'chunked' }),
+      ...framingOf(request),
     },
   });
   const fail = (): void => {
@@ -58,6 +57,16 @@ export function forwardRequest(request: IncomingMessage, response: ServerRespons
   outgoing.on('upgrade', fail);
   outgoing.on('error', fail);
   request.pipe(outgoing);
+}
+
+/**
+ * Where the body ends, as it was read here. Without it, Node would write the body of a method that normally has
+ * none as though it were a further request, so a sender must not be able to have it left out.
+ */
+function framingOf({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  if (headers['transfer-encoding'] !== undefined) return { 'transfer-encoding': 'chunked' };
+  const { 'content-length': length } = headers;
+  return length === undefined ? {} : { 'content-length': length };
 }
 
 function allowed(

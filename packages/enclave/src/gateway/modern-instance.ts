@@ -19,7 +19,7 @@ import type { Exchange, Peer, Reply } from './peer.ts';
 import type { AskClient } from './running-calls.ts';
 
 /** Where a call goes that has to wait for its client's answers; gives its `requestState`. */
-export type Park = (call: AskingCall) => string;
+type Park = (call: AskingCall) => string;
 
 /** A request that is being served, and in whose course its client can be asked. */
 export interface Held {

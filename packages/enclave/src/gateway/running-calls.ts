@@ -24,7 +24,7 @@ export type AskClient = (question: JSONRPCRequest, answer: (outcome: Outcome) =>
 /** What became of a question: the client's result, or nothing where the client gives none. */
 export type Outcome = Result | undefined;
 
-export interface RunningCall {
+interface RunningCall {
   /** The same for two calls exactly where they are of one and the same client, as far as is known. */
   readonly client: object | string;
   readonly method: string;

@@ -73,7 +73,6 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
       why: found.why,
     };
   }
-  await ownDirectory(request.runDirectory);
   let libraries: NodeLibraries | undefined;
   const groups = findControlGroups();
   const { memory, processes, cpu } = manifest.limits ?? {};
@@ -81,34 +80,35 @@ export async function chooseHousing(request: HousingRequest): Promise<Chosen> {
   if (groups === undefined && demandsLimits) {
     throw unavailable('limits of memory, processes or processor time', 'no control group can be made here');
   }
-  return {
-    housing: sandboxedHousing({
-      template,
-      bubblewrap: found.bubblewrap,
-      architecture: found.seccomp && isFiltered(request.architecture) ? request.architecture : undefined,
-      groups,
-      limits: {
-        memory: (memory ?? DEFAULT_MEMORY_MIB) * BYTES_PER_MIB,
-        processes: processes ?? DEFAULT_PROCESSES,
-        ...(cpu === undefined ? {} : { cpu }),
-      },
-      egress: manifest.egress ?? [],
-      ...credentials(request),
-      // A name that the server makes up can hold what users sent it.
-      tellsDestinations: manifest.logs?.child === 'operator',
-      resolve: request.resolve,
-      ...(manifest.data === 'encrypted' ? { volumes: volumes(request) } : {}),
-      runDirectory: request.runDirectory,
-      node: request.node,
-      nodeLibraries: () => {
-        libraries ??= nodeLibraries();
-        return libraries;
-      },
-      keySocket: needsKeySocket(manifest),
-      ...signer(request),
-      onLog: request.onLog,
-    }),
-  };
+  const housing = sandboxedHousing({
+    template,
+    bubblewrap: found.bubblewrap,
+    architecture: found.seccomp && isFiltered(request.architecture) ? request.architecture : undefined,
+    groups,
+    limits: {
+      memory: (memory ?? DEFAULT_MEMORY_MIB) * BYTES_PER_MIB,
+      processes: processes ?? DEFAULT_PROCESSES,
+      ...(cpu === undefined ? {} : { cpu }),
+    },
+    egress: manifest.egress ?? [],
+    ...credentials(request),
+    // A name that the server makes up can hold what users sent it.
+    tellsDestinations: manifest.logs?.child === 'operator',
+    resolve: request.resolve,
+    ...(manifest.data === 'encrypted' ? { volumes: volumes(request) } : {}),
+    runDirectory: request.runDirectory,
+    node: request.node,
+    nodeLibraries: () => {
+      libraries ??= nodeLibraries();
+      return libraries;
+    },
+    keySocket: needsKeySocket(manifest),
+    ...signer(request),
+    onLog: request.onLog,
+  });
+  // Nothing is made before it is certain that all of it can be had.
+  await ownDirectory(request.runDirectory);
+  return { housing };
 }
 
 /** Why there is no sandbox where one might be had. */

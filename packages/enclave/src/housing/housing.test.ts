@@ -275,6 +275,17 @@ promise.unless(noVolume, 'P1', 'a closed housing leaves no directory of its own 
   expect(existsSync(of.runDirectory)).toBe(false);
 });
 
+promise.unless(noSandbox, 'P1', 'a housing is closed when what its servers lived in is gone', async () => {
+  const of = await request({ template: template(''), manifest: { ...MANIFEST, egress: [{ host: 'a.b', port: 443 }] } });
+  const { housing } = await chooseHousing(of);
+  const house = await housing.house('one');
+  expect(await readdir(of.runDirectory)).toHaveLength(1);
+  // As where a server has just ended.
+  void house.dispose();
+  await housing.close();
+  expect(existsSync(of.runDirectory)).toBe(false);
+});
+
 const KEYS = {
   keys: {
     main: {
@@ -339,6 +350,13 @@ promise.unless(noSandbox, 'P4', 'when a server closes its socket, the key servic
   child.stdin.end();
   await once(child, 'close');
   await house.dispose();
+});
+
+promise.unless(noSandbox, 'P4', 'what cannot be had leaves no directory behind', async () => {
+  const manifest: Manifest = { ...MANIFEST, ...KEYS, signer: { port: 8545, key: 'main' } };
+  const of = await request({ manifest });
+  await expect(chooseHousing(of)).rejects.toMatchObject({ code: 'sandbox.unavailable' });
+  expect(existsSync(of.runDirectory)).toBe(false);
 });
 
 promise.unless(noSandbox, 'P4', 'a signer listens beside the server on a socket of its own', async () => {

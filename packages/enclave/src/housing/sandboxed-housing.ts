@@ -80,6 +80,8 @@ const DEFAULT_DATA_BYTES = 256 << 20;
 
 export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
   const { template, groups, volumes } = options;
+  /** Houses of servers that have ended, being cleared. */
+  const clearing = new Set<Promise<void>>();
   return {
     obtained: {
       process: 'bwrap',
@@ -90,6 +92,7 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
     keySockets: keySocketsOf(options),
     house: (principal) => build(options, principal),
     async close() {
+      await Promise.all(clearing);
       await volumes?.close();
       // What still holds something stays.
       for (const one of [path.join(options.runDirectory, 'volumes'), options.runDirectory]) {
@@ -100,12 +103,17 @@ export function sandboxedHousing(options: SandboxedHousingOptions): Housing {
 
   async function build(of: SandboxedHousingOptions, principal: string): Promise<House> {
     const undo: (() => unknown)[] = [];
-    const dispose = async (): Promise<void> => {
+    const clear = async (): Promise<void> => {
       for (const step of undo.splice(0).reverse()) {
         await Promise.resolve()
           .then(step)
           .catch((error: unknown) => of.onLog(`sandbox: ${error instanceof Error ? error.message : String(error)}`));
       }
+    };
+    const dispose = (): Promise<void> => {
+      const cleared = clear();
+      clearing.add(cleared);
+      return cleared.finally(() => clearing.delete(cleared));
     };
     try {
       return await furnish(of, principal, undo, dispose);

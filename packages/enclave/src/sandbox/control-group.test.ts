@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
@@ -24,7 +25,7 @@ async function within(
     () => true,
   );
   const outOfMemory = group.outOfMemory();
-  group.remove();
+  await group.remove();
   return { failed, outOfMemory };
 }
 
@@ -46,6 +47,25 @@ promise.unless(missing, 'P1', 'a program cannot start more processes than it may
   const forks = 'for one in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait';
   expect((await within({ memory: 512 << 20, processes: 4 }, ['/bin/sh', '-c', forks])).failed).toBe(true);
 });
+
+promise.unless(
+  missing,
+  'P1',
+  'a group goes when what was ended in it has gone, which may be a little later',
+  async () => {
+    const group = groups?.create({ memory: 512 << 20, processes: 64 });
+    if (group === undefined) throw new Error('no groups');
+    const join0 = group.joinFiles.map((file) => `echo 0 > ${file}`).join(' && ');
+    const child = spawn('/bin/sh', ['-c', `${join0} && echo in && exec cat`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    const removed = group.remove();
+    const folders = group.joinFiles.map((file) => dirname(file));
+    expect(folders.filter((folder) => existsSync(folder))).toEqual(folders);
+    child.kill('SIGKILL');
+    await removed;
+    expect(folders.filter((folder) => existsSync(folder))).toEqual([]);
+  },
+);
 
 promise('P7', 'a machine without control groups, or with some that cannot be made, is said to have none', () => {
   const empty = mkdtempSync(join(tmpdir(), 'vitrine-groups-'));

@@ -12,6 +12,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface GroupLimits {
   /** Bytes, of everything in the sandbox together. */
@@ -27,8 +28,11 @@ export interface ControlGroup {
   readonly joinFiles: readonly string[];
   /** How often something in the group was ended for want of memory. */
   outOfMemory(): number;
-  /** Removes the group; a no-op while something still runs in it. */
-  remove(): void;
+  /**
+   * Removes the group, also where what ran in it takes a moment to go: the end of bubblewrap is known before that of
+   * what it held. What goes on for longer keeps its group. Never rejects.
+   */
+  remove(): Promise<void>;
 }
 
 export interface ControlGroups {
@@ -36,6 +40,10 @@ export interface ControlGroups {
   /** Makes a group. Throws where the kernel does not take a limit. */
   create(limits: GroupLimits): ControlGroup;
 }
+
+/** How long what was ended may take to go, and how often it is looked for. */
+const LINGER_MS = 2_000;
+const LOOK_MS = 20;
 
 /** Microseconds; the kernel's usual period. */
 const CPU_PERIOD = 100_000;
@@ -61,7 +69,7 @@ function readOwn(): string {
 /** The only proof is a group that was made. */
 function works(groups: ControlGroups): boolean {
   try {
-    groups.create({ memory: 64 << 20, processes: 16 }).remove();
+    void groups.create({ memory: 64 << 20, processes: 16 }).remove();
     return true;
   } catch {
     return false;
@@ -121,21 +129,27 @@ function versionOne(root: string): ControlGroups | undefined {
 
 /** Fills groups that were made; where that fails none of them is left. */
 function filled(groups: readonly string[], fill: () => () => number): ControlGroup {
-  const remove = (): void => {
-    for (const group of groups) {
-      try {
-        rmdirSync(group);
-      } catch {
-        // Something still runs in it, or it is gone.
-      }
+  const remove = async (): Promise<void> => {
+    for (let waited = 0; groups.filter(isHeld).length > 0 && waited < LINGER_MS; waited += LOOK_MS) {
+      await pause(LOOK_MS);
     }
   };
   try {
     const outOfMemory = fill();
     return { joinFiles: groups.map((group) => join(group, 'cgroup.procs')), outOfMemory, remove };
   } catch (error) {
-    remove();
+    void remove();
     throw error;
+  }
+}
+
+/** Removes one group; whether something still runs in it. */
+function isHeld(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EBUSY';
   }
 }
 

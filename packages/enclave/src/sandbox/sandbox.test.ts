@@ -121,7 +121,7 @@ promise.unless(noGroups, 'P1', 'a whole sandbox stays within its limits, and is 
   const { code } = await inside('', launch, group?.joinFiles);
   expect(code).not.toBe(0);
   expect(group?.outOfMemory()).toBeGreaterThan(0);
-  group?.remove();
+  await group?.remove();
 });
 
 promise.unless(

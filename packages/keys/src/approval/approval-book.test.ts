@@ -22,7 +22,7 @@ interface Clocked {
   set(to: number): void;
 }
 
-function clocked(limit = 10): Clocked {
+function clocked(limit = 10, limitEach = limit): Clocked {
   let monotonic = 5_000;
   let wall = 1_800_000_000_000;
   let calls = 0;
@@ -31,6 +31,7 @@ function clocked(limit = 10): Clocked {
     monotonic: () => monotonic,
     randomBytes: (length) => createHash('sha256').update(String(calls++)).digest().subarray(0, length),
     limit,
+    limitEach,
   });
   return {
     book,
@@ -47,7 +48,7 @@ const other = (last: number): ApprovalSubject => ({ ...SUBJECT, bytes: Uint8Arra
 
 promise('P4', 'a document is good once', () => {
   const { book } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   expect(JSON.parse(document)).toMatchObject({ key: 'treasury', expires: 1_800_000_600 });
   expect(book.check(document, SUBJECT)).toBeUndefined();
   expect(book.check(document, SUBJECT)).toBeUndefined();
@@ -59,7 +60,7 @@ promise('P4', 'a document is good once', () => {
 
 promise('P4', 'a document is good for its subject alone', () => {
   const { book } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   const { publicKey: _, ...symmetric } = SUBJECT;
   for (const changed of [
     { ...SUBJECT, key: 'petty' },
@@ -78,13 +79,13 @@ promise('P4', 'a document is good for its subject alone', () => {
 
 promise('P4', 'a document that the service did not make is unknown', () => {
   const { book } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   for (const forged of [
     '',
     '{}',
     `${document} `,
     document.replace('1800000600', '1800009600'),
-    clocked().book.issue(other(9)),
+    clocked().book.issue(other(9), 'ada'),
   ]) {
     expect(book.check(forged, SUBJECT)).toMatch(/unknown/);
     expect(book.consume(forged)).toBe(false);
@@ -94,7 +95,7 @@ promise('P4', 'a document that the service did not make is unknown', () => {
 
 promise('P4', 'a document ends by a clock that nobody sets', () => {
   const { book, advance, set } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   advance(APPROVAL_LIFETIME_MS - 1);
   set(0);
   expect(book.check(document, SUBJECT)).toBeUndefined();
@@ -105,12 +106,12 @@ promise('P4', 'a document ends by a clock that nobody sets', () => {
 
 promise('P4', 'the same request gets the same document while it has most of its time', () => {
   const { book, advance } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   advance(APPROVAL_LIFETIME_MS / 2 - 1);
-  expect(book.issue(SUBJECT)).toBe(document);
-  expect(book.issue(other(4))).not.toBe(document);
+  expect(book.issue(SUBJECT, 'ada')).toBe(document);
+  expect(book.issue(other(4), 'ada')).not.toBe(document);
   advance(1);
-  const later = book.issue(SUBJECT);
+  const later = book.issue(SUBJECT, 'ada');
   expect(later).not.toBe(document);
   // Two are out: each is good once, for a request each.
   expect(book.consume(document)).toBe(true);
@@ -119,20 +120,30 @@ promise('P4', 'the same request gets the same document while it has most of its 
 
 promise('P4', 'after its use the same request gets another document', () => {
   const { book } = clocked();
-  const document = book.issue(SUBJECT);
+  const document = book.issue(SUBJECT, 'ada');
   book.consume(document);
-  expect(book.issue(SUBJECT)).not.toBe(document);
+  expect(book.issue(SUBJECT, 'ada')).not.toBe(document);
 });
 
 promise('P4', 'only so many documents are out, and the ones that are out stay good', () => {
   const { book, advance } = clocked(3);
-  const documents = [1, 2, 3].map((last) => book.issue(other(last)));
-  expect(() => book.issue(other(4))).toThrow(expect.objectContaining({ code: 'approval.busy' }) as Error);
+  const documents = [1, 2, 3].map((last) => book.issue(other(last), 'ada'));
+  expect(() => book.issue(other(4), 'ada')).toThrow(expect.objectContaining({ code: 'approval.busy' }) as Error);
   expect(book.check(documents[0] ?? '', other(1))).toBeUndefined();
   expect(book.consume(documents[1] ?? '')).toBe(true);
-  expect(() => book.issue(other(4))).not.toThrow();
+  expect(() => book.issue(other(4), 'ada')).not.toThrow();
   advance(APPROVAL_LIFETIME_MS);
-  for (const last of [5, 6, 7]) book.issue(other(last));
+  for (const last of [5, 6, 7]) book.issue(other(last), 'ada');
+});
+
+promise('P4', 'whoever asks without end takes the room of nobody else', () => {
+  const { book } = clocked(10, 2);
+  const documents = [1, 2].map((last) => book.issue(other(last), 'eve'));
+  expect(() => book.issue(other(3), 'eve')).toThrow(expect.objectContaining({ code: 'approval.busy' }) as Error);
+  expect(book.issue(other(1), 'eve')).toBe(documents[0]);
+  expect(() => book.issue(other(3), 'ada')).not.toThrow();
+  expect(book.consume(documents[0] ?? '')).toBe(true);
+  expect(() => book.issue(other(4), 'eve')).not.toThrow();
 });
 
 promise('P4', 'in any order of events no document is used twice', () => {
@@ -150,7 +161,7 @@ promise('P4', 'in any order of events no document is used twice', () => {
         if (what === 'wait') advance(last);
         else if (what === 'issue') {
           try {
-            issued.push(book.issue(other(last)));
+            issued.push(book.issue(other(last), 'ada'));
           } catch {}
         } else {
           const document = issued[last % Math.max(issued.length, 1)];

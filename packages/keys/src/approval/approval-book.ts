@@ -15,9 +15,10 @@ export interface ApprovalBook {
    * A document for `subject` with a fresh nonce; while one for the same subject is out and has most of its
    * time left, that one.
    *
-   * @throws VitrineError with code `approval.busy` while as many are out as the limit says.
+   * @param holder - Who asks; nobody can take all the room there is.
+   * @throws VitrineError with code `approval.busy` while as many are out as the limits say.
    */
-  issue(subject: ApprovalSubject): string;
+  issue(subject: ApprovalSubject, holder: string): string;
   /** Why `document` does not stand for `subject` now; `undefined` if it does. */
   check(document: string, subject: ApprovalSubject): string | undefined;
   /** Uses the document up. True exactly once, and only in time. */
@@ -33,6 +34,8 @@ export interface ApprovalBookOptions {
   readonly randomBytes: (length: number) => Uint8Array;
   /** How many documents may be out. */
   readonly limit: number;
+  /** And of these, how many of one holder. */
+  readonly limitEach: number;
 }
 
 /** Time for people to sign. */
@@ -42,6 +45,7 @@ const NONCE_BYTES = 32;
 interface Pending {
   /** The subject, with no nonce and no expiry. */
   readonly subject: string;
+  readonly holder: string;
   /** On the monotonic clock. */
   readonly until: number;
 }
@@ -55,17 +59,19 @@ export function createApprovalBook(options: ApprovalBookOptions): ApprovalBook {
     return found !== undefined && options.monotonic() < found.until ? found : undefined;
   };
   return {
-    issue: (subject) => {
+    issue: (subject, holder) => {
       const at = options.monotonic();
       for (const [document, { until }] of pending) if (at >= until) pending.delete(document);
       const wanted = nameOf(subject);
+      let own = 0;
       for (const [document, one] of pending) {
         if (one.subject === wanted && one.until - at > APPROVAL_LIFETIME_MS / 2) return document;
+        if (one.holder === holder) own++;
       }
-      if (pending.size >= options.limit) {
+      if (own >= options.limitEach || pending.size >= options.limit) {
         throw new VitrineError(
           'approval.busy',
-          `${pending.size} requests wait for approval already; wait until some are approved or have expired`,
+          `${own >= options.limitEach ? own : pending.size} requests wait for approval already; wait until some are approved or have expired`,
         );
       }
       const document = approvalDocument({
@@ -73,7 +79,7 @@ export function createApprovalBook(options: ApprovalBookOptions): ApprovalBook {
         nonce: toBase64Url(options.randomBytes(NONCE_BYTES)),
         expires: Math.floor((options.now().getTime() + APPROVAL_LIFETIME_MS) / 1000),
       });
-      pending.set(document, { subject: wanted, until: at + APPROVAL_LIFETIME_MS });
+      pending.set(document, { subject: wanted, holder, until: at + APPROVAL_LIFETIME_MS });
       return document;
     },
     check: (document, subject) => {

@@ -50,6 +50,11 @@ export function contextIntent(
   return { action, context, bytes: withTag(action, context, payload) };
 }
 
+/** What the intent was made of beside its context: message, plaintext or ciphertext. */
+export function payloadOf({ action, context, bytes }: Extract<Intent, { action: ContextAction }>): Uint8Array {
+  return bytes.subarray(encoder.encode(`vitrine/${action}/v1`).length + 3 + encoder.encode(context).length);
+}
+
 function withTag(action: ContextAction, context: string, payload: Uint8Array): Uint8Array<ArrayBuffer> {
   if (!CONTEXT.test(context)) {
     throw new RefusedRequestError(

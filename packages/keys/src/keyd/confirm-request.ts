@@ -31,7 +31,7 @@ export function questionFor(intent: Intent, key: PublicKey, rule: string): strin
   const who = key.address === undefined ? key.algorithm : key.address;
   return [
     `The server wants to use the key "${key.name}" (${who}). This request:`,
-    ...describeIntent(intent).map((line) => `- ${line}`),
+    ...describeIntent(intent, Number.POSITIVE_INFINITY).map((line) => `- ${line}`),
     `The rule "${rule}" wants your consent. Do you agree, this once?`,
   ].join('\n');
 }

@@ -142,6 +142,17 @@ describe('requests', () => {
     expect(most).toBe(MAX_RUNNING);
   });
 
+  test('a server that asks much at once does not hold another up', async () => {
+    const order: string[] = [];
+    const note: RequestHandler = async (method) => void order.push(method);
+    const [busy, other] = [connect(note), connect(note)];
+    const lines = Array.from({ length: MAX_RUNNING }, (_, id) => ({ jsonrpc: '2.0', id: `x${id}`, method: 'busy' }));
+    busy.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await Promise.all([other.ask('other', {}), settled(busy)]);
+    expect(order).toHaveLength(MAX_RUNNING + 2);
+    expect(order.indexOf('other')).toBeLessThan(MAX_RUNNING / 2);
+  });
+
   test('two requests with one id do not run together', async () => {
     let release: () => void = () => undefined;
     const server = connect((method) =>

@@ -25,6 +25,8 @@ export interface Connection {
 type Id = string | number;
 
 export const MAX_RUNNING = 64;
+/** Begun in one turn of the event loop: then it is the turn of other servers. */
+const MOST_IN_TURN = 8;
 /** Whoever writes so many lines that are no requests speaks something else. */
 const MAX_MALFORMED = 3;
 const MAX_ID_LENGTH = 256;
@@ -40,7 +42,7 @@ export function serveConnection(
   const queue: (string | undefined)[] = [];
   const running = new Set<Id>();
   let unwritten = 0;
-  let isCorked = false;
+  let begunInTurn = 0;
   let malformed = 0;
 
   function end(): void {
@@ -54,21 +56,9 @@ export function serveConnection(
   function write(message: object): void {
     if (gone.signal.aborted) return;
     unwritten++;
-    corkForThisTurn();
     socket.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`, () => {
       unwritten--;
       work();
-    });
-  }
-
-  /** Answers that became ready together leave together. */
-  function corkForThisTurn(): void {
-    if (isCorked) return;
-    isCorked = true;
-    socket.cork();
-    process.nextTick(() => {
-      isCorked = false;
-      socket.uncork();
     });
   }
 
@@ -111,8 +101,16 @@ export function serveConnection(
     }
   }
 
+  function nextTurn(): void {
+    begunInTurn = 0;
+    work();
+  }
+
   function work(): void {
-    while (queue.length > 0 && running.size + unwritten < MAX_RUNNING) take(queue.shift());
+    while (queue.length > 0 && running.size + unwritten < MAX_RUNNING && begunInTurn < MOST_IN_TURN) {
+      if (begunInTurn++ === 0) setImmediate(nextTurn);
+      take(queue.shift());
+    }
     if (queue.length > 0 || running.size + unwritten >= MAX_RUNNING) socket.pause();
     else if (socket.isPaused() && !gone.signal.aborted) socket.resume();
   }

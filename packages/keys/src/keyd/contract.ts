@@ -24,6 +24,8 @@ export interface KeydOptions {
   readonly directory: string;
   /** Whether an application root may be made where there is none. */
   readonly genesis: boolean;
+  /** Admits the manifest where the root is wrapped for a former one; judged where the root is opened. */
+  readonly release?: unknown;
   readonly now: () => Date;
   /** Milliseconds on a clock that is never set. */
   readonly monotonic: () => number;

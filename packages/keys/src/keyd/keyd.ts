@@ -9,7 +9,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEvidenceService, type EvidenceService } from '@vitrine/attester';
-import { bootBindingShape, type Manifest, manifestDigest, UsageError, VitrineError } from '@vitrine/documents';
+import {
+  bootBindingShape,
+  type Manifest,
+  manifestDigest,
+  needsAppRoot,
+  UsageError,
+  VitrineError,
+} from '@vitrine/documents';
 import { openSealedStore, type SealedStore } from '@vitrine/storage';
 import { createApprovalBook } from '../approval/approval-book.ts';
 import { loadPolicy } from '../policy/load.ts';
@@ -29,8 +36,9 @@ import { openStoredSecrets } from './stored-secrets.ts';
 
 const STORE_FILE = 'store.sqlite';
 const STORE_NAME = 'key-service';
-/** Requests that wait for approvers. */
+/** Requests that wait for approvers, in all and of one principal. */
 const MAX_APPROVALS_OUT = 1000;
+const MAX_APPROVALS_EACH = 50;
 /** Nothing is written but what needs it. */
 const NO_STORE: LedgerStore = {
   load: () => [],
@@ -40,25 +48,21 @@ const NO_STORE: LedgerStore = {
   remove: () => undefined,
 };
 
-/** Whether something of the manifest has to be the same after a restart, and so needs an application root. */
-export function needsAppRoot(manifest: Manifest): boolean {
-  return (
-    manifest.store !== undefined ||
-    manifest.credentials !== undefined ||
-    manifest.data === 'encrypted' ||
-    Object.values(manifest.keys ?? {}).some(({ origin }) => origin !== 'generated')
-  );
-}
-
 /**
  * Opens the key service of one boot.
  *
  * @throws UsageError for a manifest whose policies do not load, for a root that is missing, is there already
- *   or does not open, and `keys.store-missing`; StorageError for a store that does not open.
+ *   or does not open, for a release that is refused, and `keys.store-missing`; StorageError for a store that does not open.
  */
 export async function openKeyd(options: KeydOptions): Promise<Keyd> {
   const { manifest, now, randomBytes } = options;
   const policies = loadPolicies(manifest);
+  if (options.release !== undefined && !needsAppRoot(manifest)) {
+    throw new UsageError(
+      'keys.release-refused',
+      'the release is refused: the manifest has nothing that lasts, so nothing is handed on; start without it',
+    );
+  }
   const root = needsAppRoot(manifest) ? await openRoot(options) : undefined;
   const opened: { close(): void }[] = root === undefined ? [] : [root];
   const closeAll = (): void => {
@@ -106,7 +110,13 @@ async function assemble(parts: Parts): Promise<Keyd> {
     policies: parts.policies,
     ring,
     ledger: openLedger(parts),
-    approvals: createApprovalBook({ now, monotonic, randomBytes, limit: MAX_APPROVALS_OUT }),
+    approvals: createApprovalBook({
+      now,
+      monotonic,
+      randomBytes,
+      limit: MAX_APPROVALS_OUT,
+      limitEach: MAX_APPROVALS_EACH,
+    }),
     manifestDigest: digest,
     isSimulated: platform.isSimulated,
     gateway: () => gateway,
@@ -184,12 +194,15 @@ function loadPolicies(manifest: Manifest): ReadonlyMap<string, LoadedPolicy> {
   );
 }
 
-async function openRoot({ manifest, platform, directory, genesis, randomBytes }: KeydOptions): Promise<AppRoot> {
+async function openRoot(options: KeydOptions): Promise<AppRoot> {
+  const { manifest, platform, directory, genesis, release, randomBytes } = options;
   return openAppRoot({
     directory,
     appId: manifest.name,
     manifestDigest: await manifestDigest(manifest),
     manifestNumber: manifest.number,
+    ...(manifest.upgrade === undefined ? {} : { upgrade: manifest.upgrade }),
+    ...(release === undefined ? {} : { release }),
     sources: platform.roots,
     genesis,
     randomBytes,
@@ -201,7 +214,7 @@ function openStore({ manifest, directory, randomBytes }: KeydOptions, root: AppR
   if (!root.isNew && !existsSync(file)) {
     throw new UsageError(
       'keys.store-missing',
-      `${file} is missing, while the root of keys beside it is there; restore it: what was spent, credentials and documents are in it`,
+      `${file} is missing, while the root of keys beside it is there; restore it: what was spent, credentials and documents are in it. If the very first start was interrupted, so that there never was one, remove ${directory} and start with --genesis again`,
     );
   }
   const key = root.derive({ usage: 'store', algorithm: 'aes256', name: STORE_NAME, version: 1, scope: 'service' }, 32);

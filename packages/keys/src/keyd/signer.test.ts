@@ -38,7 +38,7 @@ async function signerWith(
       now: () => performance.now(),
       restarted: false,
     }),
-    approvals: createApprovalBook({ ...clock, randomBytes, limit: 1 }),
+    approvals: createApprovalBook({ ...clock, randomBytes, limit: 1, limitEach: 1 }),
     manifestDigest: 'ab'.repeat(48),
     isSimulated: false,
     gateway: () => given.gateway,

@@ -101,7 +101,7 @@ export function createSigner(options: SignerOptions): Signer {
     throw denied('policy.denied', decision.reason, decision.rules[0]);
   };
   /** The document that was approved, where the decision demands approvals. */
-  const approvedDocument = (request: PreparedRequest, decision: Allowed): string | undefined => {
+  const approvedDocument = (request: PreparedRequest, decision: Allowed, asker: Asker): string | undefined => {
     if (decision.approvals.length === 0) return undefined;
     const rule = ruleWith(policyOf(request.key), decision, (one) => one.approval !== undefined);
     const [first] = request.approvals;
@@ -110,7 +110,7 @@ export function createSigner(options: SignerOptions): Signer {
         KEY_ERROR.approvalNeeded,
         'policy.approval-needed',
         `the rule ${rule} wants approvals; have the document in data.approval signed, and ask again`,
-        { rule, approval: approvals.issue(subjectOf(request)) },
+        { rule, approval: approvals.issue(subjectOf(request), asker.principal) },
       );
     }
     const expected = first.document;
@@ -137,7 +137,7 @@ export function createSigner(options: SignerOptions): Signer {
     instance: Instance,
     signal: AbortSignal,
   ): Promise<Asker> {
-    approvedDocument(request, decision);
+    approvedDocument(request, decision, asker);
     demandRoom(request.key, decision, asker);
     await confirmRequest({
       gateway: options.gateway(),
@@ -154,7 +154,7 @@ export function createSigner(options: SignerOptions): Signer {
 
   /** One step: neither the decision nor a limit can change in it. */
   function reserve(request: PreparedRequest, decision: Allowed, asker: Asker): Reservation {
-    const document = approvedDocument(request, decision);
+    const document = approvedDocument(request, decision, asker);
     const reserved = ledger.reserve(request.key, decision.charges, asker);
     if (!reserved.ok) throw denied('policy.limit', reserved.reason, reserved.limit);
     if (document === undefined || approvals.consume(document)) return reserved.reservation;
@@ -194,7 +194,8 @@ export function createSigner(options: SignerOptions): Signer {
       if (decision.outcome === 'deny') return explainDecision(decision, intent);
       const room = ledger.room(request.key, decision.charges, asker);
       if (!room.ok) return explainDecision({ outcome: 'deny', rules: [room.limit], reason: room.reason }, intent);
-      const document = decision.approvals.length === 0 ? undefined : approvals.issue(subjectOf(request));
+      const document =
+        decision.approvals.length === 0 ? undefined : approvals.issue(subjectOf(request), asker.principal);
       return explainDecision(decision, intent, document);
     },
   };

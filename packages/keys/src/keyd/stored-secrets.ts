@@ -2,13 +2,15 @@
  * Credentials and imported keys: taken in sealed, kept in the sealed store, in effect at once and after each
  * restart.
  *
- * A value is used only while the manifest names the same owner; versions only rise, whatever the manifest
- * says in between.
+ * A value is used only while its entry in the manifest is the one that the owner handed it in for: owner,
+ * hosts, policy. A release that changes the entry does not take the value along; its owner has to seal it
+ * again. Versions only rise, whatever the manifest says in between.
  *
  * @module
  */
 import {
   canonicalBytes,
+  documentDigest,
   fromBase64Url,
   hex,
   integer,
@@ -44,7 +46,8 @@ export interface StoredSecretsOptions {
 }
 
 interface StoredSecret {
-  readonly owner: string;
+  /** SHA-384 of the manifest's entry. */
+  readonly entry: string;
   readonly version: number;
   readonly value: string;
 }
@@ -52,7 +55,7 @@ interface StoredSecret {
 const TENANT = 'key-service';
 const COLLECTION = 'secrets';
 const stored: Shape<StoredSecret> = object({
-  owner: hex(32),
+  entry: hex(48),
   version: integer(1),
   /** base64url. */
   value: text('unpadded base64url', /^[A-Za-z0-9_-]*$/),
@@ -65,11 +68,12 @@ export async function openStoredSecrets(options: StoredSecretsOptions): Promise<
   const credentials = new Map<string, string>();
   let last: Promise<unknown> = Promise.resolve();
 
-  const ownerOf = (purpose: SecretPurpose, name: string): string | undefined => {
-    if (purpose === 'credential') return own(manifest.credentials, name)?.owner;
+  const entryOf = (purpose: SecretPurpose, name: string): { readonly owner: string } | undefined => {
+    if (purpose === 'credential') return own(manifest.credentials, name);
     const key = own(manifest.keys, name);
-    return key?.origin === 'imported' ? key.owner : undefined;
+    return key?.origin === 'imported' ? key : undefined;
   };
+  const ownerOf = (purpose: SecretPurpose, name: string): string | undefined => entryOf(purpose, name)?.owner;
   const read = (purpose: SecretPurpose, name: string): StoredSecret | undefined => {
     const bytes = records.get(`${purpose}/${name}`);
     return bytes && parseDocument(new TextDecoder().decode(bytes), stored, 'a record of the key service');
@@ -86,8 +90,8 @@ export async function openStoredSecrets(options: StoredSecretsOptions): Promise<
     try {
       // A key that is not the manifest's must not use up the version.
       if (purpose === 'key') await importKey(ring, name, value);
-      const owner = ownerOf(purpose, name) ?? '';
-      const record: StoredSecret = { owner, version, value: toBase64Url(value) };
+      const entry = await documentDigest(entryOf(purpose, name) ?? {});
+      const record: StoredSecret = { entry, version, value: toBase64Url(value) };
       records.put(`${purpose}/${name}`, canonicalBytes(record));
       if (purpose === 'credential') await use(purpose, name, value);
       return { name, version };
@@ -100,8 +104,10 @@ export async function openStoredSecrets(options: StoredSecretsOptions): Promise<
     for (const name of Object.keys((purpose === 'credential' ? manifest.credentials : manifest.keys) ?? {})) {
       const found = read(purpose, name);
       const value = found && fromBase64Url(found.value);
-      if (found === undefined || value === undefined || found.owner !== ownerOf(purpose, name)) continue;
-      // A key of another version of the manifest does not fit any more, and has to be handed in again.
+      const entry = entryOf(purpose, name);
+      if (found === undefined || value === undefined || entry === undefined) continue;
+      if (found.entry !== (await documentDigest(entry))) continue;
+      // What does not fit has to be handed in again.
       await use(purpose, name, value).catch((error: unknown) => {
         if (!(error instanceof VitrineError)) throw error;
       });

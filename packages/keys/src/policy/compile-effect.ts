@@ -10,7 +10,7 @@ import type { Cap, EffectPattern, MovePattern, Places } from './loaded-policy.ts
 import { type Path, quoted, refusePolicy, uniqueSet } from './policy-error.ts';
 
 /** Of all rules of a key together; with the limit on effects of a request it bounds the time of a decision. */
-export const MAX_PATTERNS = 1000;
+const MAX_PATTERNS = 1000;
 /** Lamports and amounts of SPL tokens. */
 const SOLANA_BITS = 64;
 const EVM_BITS = 256;
@@ -79,12 +79,9 @@ function compileAbove(
     refusePolicy('deny-max', own, 'a rule that denies has no "above"; what no allow rule covers is denied anyway');
   }
   const above = compileAmount(own, written.above, bits);
-  if (written.max !== 'any' && above >= BigInt(written.max)) {
-    refusePolicy(
-      'never-matches',
-      own,
-      `found ${written.above}, expected less than max ${written.max}: no amount lies between`,
-    );
+  const top = written.max === 'any' ? (1n << BigInt(bits)) - 1n : BigInt(written.max);
+  if (above >= top) {
+    refusePolicy('never-matches', own, `found ${written.above}, expected less than max ${top}: no amount lies between`);
   }
   return { above };
 }

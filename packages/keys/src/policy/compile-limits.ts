@@ -1,6 +1,6 @@
 /**
- * Limits, checked and compiled. A limit that nothing could ever count against gives false comfort, so it
- * does not load.
+ * Limits, checked and compiled. A limit that nothing could ever count against gives false comfort, and so
+ * does one that a rule beside it goes around; neither loads.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { ActionFamily, LoadedAllowRule, LoadedLimit } from './loaded-policy
 import { type Path, quoted, refusePolicy } from './policy-error.ts';
 
 /** What was signed is kept for so long, so windows have an end. */
-export const MAX_WINDOW_SECONDS: number = 366 * 24 * 3600;
+const MAX_WINDOW_SECONDS: number = 366 * 24 * 3600;
 const BITS = { evm: 256, solana: 64 } as const;
 
 interface LimitPlace {
@@ -37,6 +37,7 @@ export function compileLimit(path: Path, limit: KeyLimit, place: LimitPlace): Lo
       `a limit per ${per} needs a server of its own for each caller; leave out "isolation: shared", or write per: key`,
     );
   }
+  checkTools(path, limit, place);
   if (limit.kind === 'rate') return { kind: 'rate', id, window, per, max: BigInt(limit.max) };
   const { chain, asset } = limit;
   checkAsset(path, chain, asset, place);
@@ -68,6 +69,37 @@ function checkAsset(path: Path, chain: string, asset: string, { family, allowRul
       `no rule of this key can move ${asset === 'native' ? 'native value' : quoted(asset)} on ${chain}; correct it, or leave the limit out`,
     );
   }
+  checkCounted(path, chain, asset, allowRules);
+}
+
+/** Whoever calls may name any tool, and each new name would have the whole limit for itself. */
+function checkTools(path: Path, limit: KeyLimit, { allowRules }: LimitPlace): void {
+  if (limit.per !== 'tool') return;
+  const open = allowRules.find(
+    (rule) => rule.tools === undefined && (limit.kind === 'rate' || canMove(rule, limit.chain, limit.asset)),
+  );
+  if (open === undefined) return;
+  refusePolicy(
+    'unbounded-limit',
+    [...path, 'per'],
+    `counts for each tool by itself, and rule ${quoted(open.id)} is for tools of any name; name its tools, or write per: key`,
+  );
+}
+
+/** What a contract does with a call, or with typed data that is not decoded, is not known here and not counted. */
+function checkCounted(path: Path, chain: string, asset: string, allowRules: readonly LoadedAllowRule[]): void {
+  const around = allowRules.find(
+    ({ chains, contracts, effects = [], action }) =>
+      chains?.has(chain) !== false &&
+      (effects.some((pattern) => pattern.kind === 'call' && pattern.contracts.has(asset)) ||
+        (action === 'evm.typed-data' && effects.length === 0 && contracts?.has(asset) === true)),
+  );
+  if (around === undefined) return;
+  refusePolicy(
+    'uncounted',
+    [...path, 'asset'],
+    `rule ${quoted(around.id)} lets the token's own contract do what is not counted here; leave it out of that rule, or leave out the limit`,
+  );
 }
 
 function canMove(rule: LoadedAllowRule, chain: string, asset: string): boolean {

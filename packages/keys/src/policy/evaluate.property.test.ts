@@ -21,14 +21,30 @@ const anyOr = <T>(values: readonly T[]): fc.Arbitrary<'any' | readonly T[]> =>
   fc.oneof(fc.constant('any' as const), some(values));
 const cap = fc.oneof(fc.constant('any'), fc.integer({ min: 0, max: 12 }).map(String));
 
-const pattern = (max: fc.Arbitrary<string>): fc.Arbitrary<EvmEffectPattern> =>
-  fc.oneof(
-    fc.record({ kind: fc.constant('native-transfer' as const), to: anyOr(PEOPLE), max }),
-    fc.record({ kind: fc.constant('erc20-transfer' as const), token: anyOr(COINS), to: anyOr(PEOPLE), max }),
-    fc.record({ kind: fc.constant('erc20-approval' as const), token: anyOr(COINS), spender: anyOr(PEOPLE), max }),
-    fc.record({ kind: fc.constant('nft-transfer' as const), token: anyOr(NFTS), to: anyOr(PEOPLE), max }),
-    fc.record({ kind: fc.constant('nft-approval' as const), token: anyOr(NFTS), spender: anyOr(PEOPLE) }),
+/** `above` leaves amounts between itself and `max`, or the policy would not load. */
+const amounts: fc.Arbitrary<object> = fc
+  .tuple(cap, fc.option(fc.integer({ min: 0, max: 11 }), { nil: undefined }))
+  .map(([max, above]) =>
+    above === undefined || (max !== 'any' && above >= Number(max)) ? { max } : { max, above: String(above) },
+  );
+const UNBOUNDED: fc.Arbitrary<object> = fc.constant({ max: 'any' });
+
+const pattern = (bounds: fc.Arbitrary<object>): fc.Arbitrary<EvmEffectPattern> => {
+  const bounded = (members: fc.Arbitrary<object>): fc.Arbitrary<object> =>
+    fc.tuple(members, bounds).map(([one, two]) => ({ ...one, ...two }));
+  return fc.oneof(
+    bounded(fc.record({ kind: fc.constant('native-transfer'), to: anyOr(PEOPLE) })),
+    bounded(fc.record({ kind: fc.constant('erc20-transfer'), token: anyOr(COINS), to: anyOr(PEOPLE) })),
+    bounded(fc.record({ kind: fc.constant('erc20-approval'), token: anyOr(COINS), spender: anyOr(PEOPLE) })),
+    fc.record({
+      kind: fc.constant('nft-transfer'),
+      token: anyOr(NFTS),
+      to: anyOr(PEOPLE),
+      max: bounds.map((one) => ('max' in one ? one.max : 'any')),
+    }),
+    fc.record({ kind: fc.constant('nft-approval'), token: anyOr(NFTS), spender: anyOr(PEOPLE) }),
   ) as fc.Arbitrary<EvmEffectPattern>;
+};
 
 const optional = <T>(member: string, value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
   fc.option(value, { freq: 2, nil: undefined }).map((one) => (one === undefined ? {} : { [member]: one }));
@@ -46,7 +62,7 @@ const rule = fc.oneof(
         effect: fc.constant('allow'),
         action: fc.constant('evm.transaction'),
         chains: some(CHAINS),
-        effects: fc.array(pattern(cap), { minLength: 1, maxLength: 4 }),
+        effects: fc.array(pattern(amounts), { minLength: 1, maxLength: 4 }),
         fee: cap.map((max) => ({ max })),
       }),
       ...callers,
@@ -63,7 +79,7 @@ const rule = fc.oneof(
       fc.record({ effect: fc.constant('deny'), action: fc.constant('evm.transaction') }),
       ...callers,
       optional('chains', some(CHAINS)),
-      optional('effects', fc.array(pattern(fc.constant('any')), { minLength: 1, maxLength: 2 })),
+      optional('effects', fc.array(pattern(UNBOUNDED), { minLength: 1, maxLength: 2 })),
     ),
   },
 );
@@ -135,12 +151,13 @@ function naive(policy: KeyPolicy, intent: Intent, asker: Asker, now: Date): Pick
   const assetOf = (one: Effect): string => ('token' in one ? one.token : 'native');
   const covers = (one: Effect, pattern: EvmEffectPattern): boolean => {
     if (readings(one, true, pattern).length === 0) return false;
-    if (!('max' in pattern) || pattern.max === 'any') return true;
+    if (!('max' in pattern)) return true;
     const together = effects
       .filter((other) => assetOf(other) === assetOf(one))
       .flatMap((other) => readings(other, true, pattern))
       .reduce((sum, reading) => sum + reading.amount, 0n);
-    return together <= BigInt(pattern.max);
+    if ('above' in pattern && pattern.above !== undefined && together <= BigInt(pattern.above)) return false;
+    return pattern.max === 'any' || together <= BigInt(pattern.max);
   };
   const denying: string[] = [];
   const allowing: string[] = [];
@@ -150,7 +167,7 @@ function naive(policy: KeyPolicy, intent: Intent, asker: Asker, now: Date): Pick
     if (written.effect === 'deny') {
       const concerned =
         !asker.isolated ||
-        ((tools === undefined || tools.some((tool) => asker.tools.includes(tool))) &&
+        ((tools === undefined || asker.tools.length === 0 || tools.some((tool) => asker.tools.includes(tool))) &&
           (principals === undefined || principals.includes(asker.principal)));
       const touched =
         written.effects === undefined ||

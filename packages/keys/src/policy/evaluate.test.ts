@@ -79,6 +79,27 @@ for (const [what, [effects, more, why]] of Object.entries(misses)) {
   });
 }
 
+promise('P4', 'rules for small and for large amounts meet without a gap and without a unit in common', () => {
+  const over = { ...pay('any'), id: 'large', confirm: 'elicitation' };
+  const policy = rules(pay('10'), {
+    ...over,
+    effects: [{ kind: 'native-transfer', to: [ALICE], above: '10', max: '20' }],
+  });
+  const by = (...amounts: readonly bigint[]): string =>
+    reason(policy, transaction(amounts.map((amount) => send(amount))));
+  expect([by(0n), by(10n), by(11n), by(20n)]).toEqual([
+    'allowed by pay-small',
+    'allowed by pay-small',
+    'allowed by large',
+    'allowed by large',
+  ]);
+  expect(by(21n)).toBe(`${CLOSEST}large: 21 wei is above max 20`);
+  // What counts is what all effects come to, so parts are as large as the whole.
+  expect([by(5n, 5n), by(5n, 6n)]).toEqual(['allowed by pay-small', 'allowed by large']);
+  const alone = rules({ ...over, effects: [{ kind: 'native-transfer', to: [ALICE], above: '10', max: 'any' }] });
+  expect(reason(alone, transaction([send(10n)]))).toBe(`${CLOSEST}large: 10 wei is not above 10`);
+});
+
 const unjudgeable: Readonly<Record<string, Intent>> = {
   'a negative amount': transaction([send(-1n)]),
   'an amount of 2^256': transaction([send(2n ** 256n)]),
@@ -200,7 +221,8 @@ promise('P4', 'a deny rule for tools holds while any of them is running, or wher
   const by = (more: Partial<Asker>): string => decide(policy, transaction([send(1n)]), { ...asker, ...more }).outcome;
   expect([by({}), by({ tools: [] }), by({ tools: ['send', 'read'] }), by({ isolated: false })]).toEqual([
     'allow',
-    'allow',
+    // A server could let the call end and ask then.
+    'deny',
     'deny',
     'deny',
   ]);

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
+import { contextIntent } from '../context/context-bytes.ts';
 import type { Effect, Intent } from '../intent.ts';
 import {
   ALICE,
@@ -107,7 +108,19 @@ promise('P4', 'what people are shown says exactly what moves, from whom, to whom
     ],
     [
       { kind: 'call', contract: VAULT, selector: '0x6e553f65', data: bytes },
-      `calls the function 0x6e553f65 of ${VAULT} with 0 bytes`,
+      `calls the function 0x6e553f65 of ${VAULT} without arguments`,
+    ],
+    [
+      { kind: 'call', contract: VAULT, selector: '0x6e553f65', data: Uint8Array.of(1, 255) },
+      `calls the function 0x6e553f65 of ${VAULT} with 0x01ff`,
+    ],
+    [
+      { kind: 'token-approval', token: TOKEN, spender: VAULT, standard: 'erc20', amount: 2n ** 160n - 1n },
+      `lets ${VAULT} take without limit from the token ${TOKEN}`,
+    ],
+    [
+      { kind: 'token-approval', token: TOKEN, spender: VAULT, standard: 'erc20', amount: 2n ** 96n - 1n },
+      `lets ${VAULT} take without limit from the token ${TOKEN}`,
     ],
   ];
   for (const [effect, line] of lines) expect(describeEffect(effect)).toBe(line);
@@ -155,4 +168,30 @@ promise('P4', 'texts of a request cannot pass for lines of ours', () => {
   expect(shown({ action: 'solana.message', bytes, chain: 'solana', signers: [], effects: [], fee: 5n })).toBe(
     'pays a fee of at most 5 lamports',
   );
+});
+
+promise('P4', 'what is signed in a context is shown, and so is a memo', () => {
+  const shown = (one: Intent): string => describeIntent(one).join('\n');
+  const text = new TextEncoder().encode('pay \u202e10');
+  expect(shown(contextIntent('sign', 'orders', text))).toBe('signs in the context "orders": "pay \\u202e10"');
+  expect(shown(contextIntent('mac', 'orders', Uint8Array.of(255)))).toBe('authenticates in the context "orders": 0xff');
+  expect(shown(contextIntent('decrypt', 'orders', text))).toBe('decrypts 9 bytes in the context "orders"');
+  expect(
+    shown({
+      action: 'solana.message',
+      bytes,
+      chain: 'solana',
+      signers: [],
+      memos: ['to account 7\n- pays nothing'],
+      effects: [],
+      fee: 5n,
+    }),
+  ).toBe('leaves the memo "to account 7\\n- pays nothing"\npays a fee of at most 5 lamports');
+});
+
+promise('P4', 'no character is left that is shown as nothing or as a blank', () => {
+  for (const character of ['\u3164', '\u034f', '\u115f', '\ufe0f', '\u2003', '\u3000', '\ue000', '\u{e0041}']) {
+    const [line = ''] = describeIntent({ action: 'evm.message', bytes, text: `a${character}b` });
+    expect(line).toMatch(/^signs the message "a(?:\\u[0-9a-f]{4})+b"$/);
+  }
 });

@@ -105,6 +105,7 @@ const outcome = (change: Change, isolated = true): string => {
 
 promise('P4', 'a policy that says all that policies can say loads', () => {
   expect(outcome(() => undefined)).toBe('loads');
+  expect(outcome(set('rules.1.startsWith', ['Sign in:\n\tGrüße']))).toBe('loads');
 });
 
 const call = 'rules.0.effects.5';
@@ -274,6 +275,21 @@ const refused: Readonly<Record<string, readonly [change: Change, starts: string]
     'policy.idle-limit keys.hot.policy.limits[0].asset',
   ],
   'a denied maximum': [set('rules.3.effects.0.max', '5'), 'policy.deny-max keys.hot.policy.rules[3].effects[0].max'],
+  'amounts above the maximum': [
+    set('rules.0.effects.0.above', '1000'),
+    'policy.never-matches keys.hot.policy.rules[0].effects[0].above: found 1000, expected less than max 1000',
+  ],
+  'amounts above 2^256': [
+    (policy) => {
+      set('rules.0.effects.0.max', 'any')(policy, {});
+      set('rules.0.effects.0.above', twoTo256)(policy, {});
+    },
+    'policy.amount keys.hot.policy.rules[0].effects[0].above',
+  ],
+  'denied amounts above another': [
+    set('rules.3.effects.0.above', '5'),
+    'policy.deny-max keys.hot.policy.rules[3].effects[0].above',
+  ],
   'a denied maximum of an argument': [
     set('rules.3.effects', [
       { kind: 'call', contract: [VAULT], function: 'a(uint8)', arguments: [{ kind: 'max', index: 0, max: '1' }] },
@@ -335,6 +351,49 @@ const refused: Readonly<Record<string, readonly [change: Change, starts: string]
     ),
     'policy.size keys.hot.policy.rules[0].effects',
   ],
+  'a limit on a token whose contract is called': [
+    (policy) => {
+      const effects = policy.rules[0]?.['effects'] as unknown[];
+      effects.push({ kind: 'call', contract: [TOKEN], function: 'increaseApproval(address,uint256)' });
+    },
+    'policy.uncounted keys.hot.policy.limits[1].asset: rule "pay"',
+  ],
+  'a limit on a token whose contract takes typed data that is not decoded': [
+    (policy) => {
+      add('rules', {
+        id: 'any-type',
+        effect: 'allow',
+        action: 'evm.typed-data',
+        chains: ['eip155:10'],
+        contracts: [TOKEN],
+        primaryTypes: ['Approve'],
+      })(policy, {});
+    },
+    'policy.uncounted keys.hot.policy.limits[1].asset: rule "any-type"',
+  ],
+  'a limit for each tool beside a rule for tools of any name': [
+    add('limits', { id: 'each', ...limit, per: 'tool' }),
+    'policy.unbounded-limit keys.hot.policy.limits[3].per: counts for each tool by itself, and rule',
+  ],
+  'a lower bound at the highest amount there is': [
+    (policy) => {
+      set('rules.0.effects.0.max', 'any')(policy, {});
+      set('rules.0.effects.0.above', (2n ** 256n - 1n).toString())(policy, {});
+    },
+    'policy.never-matches keys.hot.policy.rules[0].effects[0].above',
+  ],
+  'a tool whose name hides something': [
+    set('rules.0.tools', ['send', 'send\u202e']),
+    'policy.unseen-character keys.hot.policy.rules[0].tools[1]: has U+202E',
+  ],
+  'a principal with a line of its own': [
+    set('rules.0.principals', ['ada\n  pay: deny']),
+    'policy.unseen-character keys.hot.policy.rules[0].principals[0]: has U+000A',
+  ],
+  'a beginning with a character that shows nothing': [
+    set('rules.1.startsWith', ['Sign\u200b in']),
+    'policy.unseen-character keys.hot.policy.rules[1].startsWith[0]: has U+200B',
+  ],
   'more text than is read': [set('rules.1.startsWith', ['x'.repeat(1 << 20)]), 'policy.size keys.hot.policy'],
 };
 
@@ -356,6 +415,11 @@ const accepted: Readonly<Record<string, Change>> = {
   }),
   'the highest amount': set('rules.0.effects.0.max', (2n ** 256n - 1n).toString()),
   'an amount of 0': set('rules.0.effects.0.max', '0'),
+  'amounts that leave one between them': set('rules.0.effects.0.above', '999'),
+  'amounts above another, without end': (policy) => {
+    set('rules.0.effects.0.max', 'any')(policy, {});
+    set('rules.0.effects.0.above', '1000')(policy, {});
+  },
   'earlier versions': (_, members) => Object.assign(members, { version: 3, retired: [1, 2] }),
   'a limit on native value where only fees are paid': (policy) => {
     set('rules.0.effects', [{ kind: 'erc20-transfer', token: [TOKEN], to: 'any', max: '5' }])(policy, {});

@@ -14,11 +14,11 @@ import { compileRule } from './compile-rule.ts';
 import type { ActionFamily, LoadedAllowRule, LoadedLimit, LoadedPolicy, LoadedRule } from './loaded-policy.ts';
 import { type Path, quoted, refusePolicy, uniqueSet } from './policy-error.ts';
 
-export const MAX_RULES = 1000;
-export const MAX_LIMITS = 100;
-export const MAX_LIST_ENTRIES = 10_000;
+const MAX_RULES = 1000;
+const MAX_LIMITS = 100;
+const MAX_LIST_ENTRIES = 10_000;
 /** Characters of the policy as JSON. */
-export const MAX_POLICY_CHARACTERS: number = 1 << 20;
+const MAX_POLICY_CHARACTERS: number = 1 << 20;
 
 /** Where the policy is to apply. */
 export interface Surroundings {
@@ -104,24 +104,39 @@ function checkSize(path: Path, policy: KeySpec['policy']): void {
   if ((policy.limits?.length ?? 0) > MAX_LIMITS) {
     refusePolicy('size', [...path, 'limits'], `found ${policy.limits?.length} limits, at most ${MAX_LIMITS} are read`);
   }
-  checkLists(path, policy);
+  checkValues(path, policy);
   const characters = JSON.stringify(policy).length;
   if (characters > MAX_POLICY_CHARACTERS) {
     refusePolicy('size', path, `has ${characters} characters as JSON, at most ${MAX_POLICY_CHARACTERS} are read`);
   }
 }
 
+/** What people who read the policy could not see, or would see in another order. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+
+function checkText(path: Path, text: string): void {
+  // Messages that people sign have lines, and only there are lines shown as what they are.
+  const found = UNSEEN.exec(path.includes('startsWith') ? text.replace(/[\n\t]/g, '') : text)?.[0].codePointAt(0);
+  if (found === undefined) return;
+  refusePolicy(
+    'unseen-character',
+    path,
+    `has U+${found.toString(16).toUpperCase().padStart(4, '0')}, which people who read the policy cannot see; leave it out`,
+  );
+}
+
 /** Its depth is that of the shape. */
-function checkLists(path: Path, value: unknown): void {
+function checkValues(path: Path, value: unknown): void {
+  if (typeof value === 'string') checkText(path, value);
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
     if (value.length > MAX_LIST_ENTRIES) {
       refusePolicy('size', path, `found a list of ${value.length}, at most ${MAX_LIST_ENTRIES} entries are read`);
     }
-    for (const [index, entry] of value.entries()) checkLists([...path, index], entry);
+    for (const [index, entry] of value.entries()) checkValues([...path, index], entry);
     return;
   }
-  for (const [member, inner] of Object.entries(value)) checkLists([...path, member], inner);
+  for (const [member, inner] of Object.entries(value)) checkValues([...path, member], inner);
 }
 
 function checkVersions(key: Path, { version, retired, origin }: KeySpec): void {

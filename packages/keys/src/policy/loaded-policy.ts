@@ -27,7 +27,7 @@ export interface MovePattern {
   /** Recipient, or spender of an allowance. */
   readonly to: Places;
   readonly max: Cap;
-  /** The amount has to be more than this; 0 where the rule does not say. */
+  /** The amount has to be more than this; absent where the rule does not say. */
   readonly above?: bigint;
 }
 

@@ -62,13 +62,13 @@ export function denies(pattern: EffectPattern, deed: Deed): boolean {
 }
 
 /** Such as `erc20-transfer`: what a rule would call it. */
-export function kindOf(deed: Deed): string {
+function kindOf(deed: Deed): string {
   if (deed.kind === 'call' || deed.standard === undefined) return deed.kind;
   const standard = deed.standard === 'either' ? 'erc20-or-nft' : deed.standard;
   return `${standard}${deed.kind.slice('token'.length)}`;
 }
 
-export function unitOf(deed: Pick<Move, 'kind'>): string {
+function unitOf(deed: Pick<Move, 'kind'>): string {
   return { 'native-transfer': ' wei', 'sol-transfer': ' lamports' }[deed.kind as string] ?? '';
 }
 

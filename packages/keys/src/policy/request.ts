@@ -12,7 +12,7 @@ import type { Effect, Intent } from '../intent.ts';
 import type { MovePattern } from './loaded-policy.ts';
 
 /** With the limit on patterns of a policy it bounds the time of a decision. */
-export const MAX_EFFECTS = 64;
+const MAX_EFFECTS = 64;
 
 export interface Move {
   readonly kind: MovePattern['kind'];

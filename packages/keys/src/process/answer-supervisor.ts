@@ -53,11 +53,12 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
 
   const ipc: IpcCalls = openIpc(process as IpcEnd, {
     start: async (argument) => {
-      const { manifest, genesis, user, starter } = readMessage(messageShapes.start, argument);
+      const { manifest, user, starter, ...how } = readMessage(messageShapes.start, argument);
       if (opening !== undefined) throw new VitrineError('keys.protocol', 'started already');
       if (user !== undefined) become(user);
-      if (process.getuid?.() === 0) throw new VitrineError('keys.protocol', 'the key service does not run as root');
-      opening = open(openKeyd, options, readManifest(manifest), genesis);
+      if (user !== undefined && process.getuid?.() === 0)
+        throw new VitrineError('keys.protocol', 'the key service is still root');
+      opening = open(openKeyd, options, readManifest(manifest), how);
       const opened = await opening;
       opened.attend(gatewayBehind(ipc));
       const { statements, survivesRestart, appRoot } = opened;
@@ -101,12 +102,17 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
   });
 }
 
-async function open(openKeyd: Open, options: RunKeydOptions, manifest: Manifest, genesis: boolean): Promise<Keyd> {
+async function open(
+  openKeyd: Open,
+  options: RunKeydOptions,
+  manifest: Manifest,
+  how: Pick<KeydOptions, 'genesis' | 'release'>,
+): Promise<Keyd> {
   return openKeyd({
     manifest,
     platform: await options.platform(await manifestDigest(manifest)),
     directory: options.directory,
-    genesis,
+    ...how,
     now: () => new Date(),
     monotonic: () => performance.now(),
     randomBytes: (length) => Uint8Array.from(randomBytes(length)),

@@ -41,7 +41,9 @@ const start = object({
   /** Judged where it is used. */
   manifest: anything,
   genesis: flag,
-  /** Whom to become before anything is read; there exactly where the service is started by root. */
+  /** Judged where it is used, too. */
+  release: optional(anything),
+  /** Whom to become before anything is read; only where the service is started by root. */
   user: optional(object({ uid: integer(1), gid: integer(1) })),
   starter: object({ uid: optional(integer(0)), network: optional(name) }),
 });

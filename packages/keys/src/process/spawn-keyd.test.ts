@@ -243,6 +243,18 @@ describe('isolation', () => {
     expect(await shown(service, 'files')).toEqual([]);
   });
 
+  promise.unless(
+    isRoot ? false : 'these tests do not run as root',
+    'P4',
+    'under root without a sandbox it stays root, in directories that are root’s alone, and says so',
+    async () => {
+      const directory = join(temporaryDirectory(), 'closed', 'state');
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const service = await start({ directory });
+      expect(service.obtained).toMatchObject({ uid: 'shared', network: 'host', dumpable: true });
+    },
+  );
+
   promise.unless(notRoot, 'P4', 'under root it has a user of its own, and nobody else reads its memory', async () => {
     const service = await start({ bubblewrap: BWRAP });
     expect(service.obtained).toEqual({ uid: 'own', network: 'none', dumpable: false });

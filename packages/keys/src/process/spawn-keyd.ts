@@ -42,11 +42,16 @@ export interface SpawnKeydOptions {
   readonly writable?: readonly string[];
   /** Absolute paths of its code. */
   readonly readable: readonly string[];
-  /** Whom the service becomes where this process is root; {@link KEYD_USER} when absent. */
+  /**
+   * Whom the service becomes where this process is root. When absent, {@link KEYD_USER} with bubblewrap, and
+   * nobody without: hosted servers are root then too, and another user could not get to root's own directories.
+   */
   readonly user?: User;
   readonly manifest: Manifest;
   /** Whether an application root may be made where there is none. */
   readonly genesis: boolean;
+  /** Admits the manifest where the root is wrapped for a former one: a release, parsed from JSON. */
+  readonly release?: unknown;
   /** Each line that the service writes for people. */
   readonly onLog: (line: string) => void;
 }
@@ -84,7 +89,8 @@ const LINES_KEPT = 5;
  */
 export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeyService> {
   const isRoot = process.getuid?.() === 0;
-  const user = isRoot ? (options.user ?? KEYD_USER) : undefined;
+  const ownUser = options.user ?? (options.bubblewrap === undefined ? undefined : KEYD_USER);
+  const user = isRoot ? ownUser : undefined;
   const writable = await Promise.all(
     [options.directory, ...(options.writable ?? [])].map((directory) => prepareDirectory(directory, user)),
   );
@@ -104,6 +110,7 @@ export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeySe
     const started = (await ipc.call('start', {
       manifest: options.manifest,
       genesis: options.genesis,
+      ...(options.release === undefined ? {} : { release: options.release }),
       ...(user === undefined ? {} : { user }),
       starter: standpoint(),
     })) as Started;

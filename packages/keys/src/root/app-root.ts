@@ -2,9 +2,9 @@
  * The AppRoot: 32 random bytes that everything durable of one application is derived from.
  *
  * It exists outside of this process only wrapped, in key slots. A slot opens for the manifest and the
- * platform that it was made for, and for nothing else; one that does not open is an error, never a reason
- * to make another root. Making the first one is asked for explicitly. Re-wrapping changes the slots and
- * nothing that is derived.
+ * platform that it was made for, and for another manifest only by a release that its upgrade policy admits;
+ * one that does not open is an error, never a reason to make another root. Making the first one is asked for
+ * explicitly. Re-wrapping changes the slots and nothing that is derived.
  *
  * JavaScript cannot erase reliably; `close` overwrites what this module holds. The boundary is the process.
  *
@@ -12,10 +12,11 @@
  */
 import { hash } from 'node:crypto';
 import type { RootSecretSource } from '@vitrine/attester';
-import { type RootSource, toHex, UsageError } from '@vitrine/documents';
+import { normalUpgrade, type RootSource, toHex, type UpgradePolicy, UsageError } from '@vitrine/documents';
 import { type DerivationPath, derive } from './derive.ts';
 import { formatKeyslots, type Keyslot, parseKeyslots } from './keyslot-document.ts';
 import { type KeyslotFile, keyslotFile } from './keyslot-file.ts';
+import { type NumberedManifest, readRelease, refused } from './release.ts';
 import { findSlot } from './slot-choice.ts';
 import { openSlot, sealSlot } from './wrap.ts';
 
@@ -39,15 +40,14 @@ export interface AppRoot {
   close(): void;
 }
 
-export interface RewrapTarget {
+interface RewrapTarget {
   readonly manifest?: ManifestIdentity;
   readonly sources?: readonly RootSecretSource[];
 }
 
-export interface ManifestIdentity {
-  /** SHA-384, lower-case hexadecimal. */
-  readonly digest: string;
-  readonly number: number;
+interface ManifestIdentity extends NumberedManifest {
+  /** Who can let the next manifest have the root. Absent: `pinned`, nobody. */
+  readonly upgrade?: UpgradePolicy;
 }
 
 export interface AppRootOptions {
@@ -57,6 +57,10 @@ export interface AppRootOptions {
   readonly appId: string;
   readonly manifestDigest: string;
   readonly manifestNumber: number;
+  /** Of the same manifest. Absent: `pinned`. */
+  readonly upgrade?: UpgradePolicy;
+  /** What admits the running manifest where the root is wrapped for a former one. Judged here. */
+  readonly release?: unknown;
   /** All are needed together. */
   readonly sources: readonly RootSecretSource[];
   /** The operator's word that a new root is wanted. */
@@ -74,10 +78,12 @@ const ID_PATH: DerivationPath = {
 };
 
 /**
- * Opens the root of an application, or makes it.
+ * Opens the root of an application, or makes it. Where a release has admitted the running manifest, the root
+ * is wrapped for it, and for the former no more, before this resolves.
  *
  * @throws UsageError `keys.no-root` without slots and without `genesis`; `keys.root-exists` with both;
- *   `keys.manifest-older`, `keys.slot-closed` and `keys.slots-damaged` where there are slots that do not open.
+ *   `keys.manifest-older`, `keys.slot-closed`, `keys.slots-damaged`, `keys.release-missing` and
+ *   `keys.release-refused` where there are slots that do not open.
  */
 export async function openAppRoot(options: AppRootOptions): Promise<AppRoot> {
   return openAppRootIn(keyslotFile(options.directory), options);
@@ -86,8 +92,16 @@ export async function openAppRoot(options: AppRootOptions): Promise<AppRoot> {
 /** The same with the file given, for tests that let its writing fail. */
 export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOptions, 'directory'>): Promise<AppRoot> {
   const { appId, genesis, randomBytes, sources } = options;
-  const manifest = checkedManifest({ digest: options.manifestDigest, number: options.manifestNumber });
+  const manifest = checkedManifest({
+    digest: options.manifestDigest,
+    number: options.manifestNumber,
+    upgrade: normalUpgrade(options.upgrade),
+  });
   checkSources(sources);
+  const release = options.release === undefined ? undefined : readRelease(options.release);
+  if (release !== undefined && genesis) {
+    throw refused('--genesis makes a root, and a release is for one that is there; give one of both');
+  }
   const found = await file.read();
   if (found === undefined && !genesis) {
     throw new UsageError(
@@ -111,10 +125,23 @@ export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOpti
     }
   }
   if (genesis) throw rootExists(file);
-  const { slot, root } = await findSlot(parseKeyslots(found, file.path), { appId, manifest, sources }, file.path);
-  const id = identify(root);
-  if (id !== slot.rootId) throw new TypeError('a slot opened whose root has another identifier');
-  return rootIn(file, root, id, false, slot, options);
+  const slots = parseKeyslots(found, file.path);
+  const running = { appId, manifest, sources, ...(release === undefined ? {} : { release }) };
+  const { slot, root } = await findSlot(slots, running, file.path);
+  try {
+    const id = identify(root);
+    if (id !== slot.rootId) throw new TypeError('a slot opened whose root has another identifier');
+    const opened = rootIn(file, root, id, false, slot, options);
+    if (slot.manifestDigest !== manifest.digest) await opened.rewrap({ manifest });
+    // A crash while it was re-wrapped has left a slot of a former manifest.
+    else if (slots.some(({ manifestNumber }) => manifestNumber < manifest.number)) {
+      await file.replace(formatKeyslots(slots.filter(({ manifestNumber }) => manifestNumber === manifest.number)));
+    }
+    return opened;
+  } catch (cause) {
+    root.fill(0);
+    throw cause;
+  }
 }
 
 function rootIn(
@@ -135,7 +162,8 @@ function rootIn(
   const rewrapNow = async (secret: Uint8Array, to: RewrapTarget): Promise<void> => {
     const sources = to.sources ?? current.sources;
     checkSources(sources);
-    const from = { digest: current.slot.manifestDigest, number: current.slot.manifestNumber };
+    const { manifestDigest, manifestNumber, upgrade } = current.slot;
+    const from = { digest: manifestDigest, number: manifestNumber, upgrade };
     const manifest = checkedManifest(to.manifest ?? from);
     if (manifest.number < from.number || (manifest.number === from.number && manifest.digest !== from.digest)) {
       throw new UsageError(
@@ -204,7 +232,7 @@ async function makeSlot(
     rootId,
     manifestDigest: manifest.digest,
     manifestNumber: manifest.number,
-    upgradePolicy: 'pinned',
+    upgrade: normalUpgrade(manifest.upgrade),
     sources: sources.map(({ description }) => description),
     salt: toHex(randomBytes(32)),
   } as const;

@@ -20,6 +20,7 @@ import {
   type Shape,
   text,
   UsageError,
+  upgradeShape,
 } from '@vitrine/documents';
 
 const sourceShape: Shape<RootSource> = object({
@@ -36,8 +37,8 @@ const context = {
   rootId: hex(32),
   manifestDigest: hex(48),
   manifestNumber: integer(1),
-  /** Which other manifests may open the slot. `pinned`: none. */
-  upgradePolicy: oneOf('pinned'),
+  /** Who can let another manifest open the slot; normal, as the manifest that it is wrapped for has it. */
+  upgrade: upgradeShape,
   /** What wraps the root. All of them are needed together, in this order. */
   sources: list(sourceShape),
   /** Random; makes the wrapping key one that wraps this slot alone. */
@@ -83,14 +84,14 @@ export function formatKeyslots(slots: readonly Keyslot[]): string {
 
 /** SHA-384 of the context's canonical bytes, in hexadecimal: what the wrapping of a slot is bound to. */
 export async function contextDigest(slotOrContext: SlotContext): Promise<string> {
-  const { appId, rootId, manifestDigest, manifestNumber, upgradePolicy, sources, salt } = slotOrContext;
+  const { appId, rootId, manifestDigest, manifestNumber, upgrade, sources, salt } = slotOrContext;
   return documentDigest({
     type: 'vitrine/keyslot-context/v1',
     appId,
     rootId,
     manifestDigest,
     manifestNumber,
-    upgradePolicy,
+    upgrade,
     sources,
     salt,
   });

@@ -1,25 +1,33 @@
 /**
  * Which slot opens for what is running, and if none does, what differs. The message names only what is
- * public anyway: manifests and kinds of sources.
+ * public anyway: manifests, release keys and kinds of sources.
+ *
+ * A slot for another manifest opens by a release alone, and only one with the highest number: a slot that a
+ * crash left behind must not decide any more who may come next.
  *
  * @module
  */
 import type { RootSecretSource } from '@vitrine/attester';
-import { UsageError } from '@vitrine/documents';
+import { type Release, UsageError } from '@vitrine/documents';
 import type { Keyslot } from './keyslot-document.ts';
+import { type NumberedManifest, requireDone, requireRelease, show } from './release.ts';
 import { openSlot } from './wrap.ts';
 
 /** What asks for the root. */
 export interface Running {
   readonly appId: string;
-  readonly manifest: { readonly digest: string; readonly number: number };
+  readonly manifest: NumberedManifest;
   readonly sources: readonly RootSecretSource[];
+  /** Given with the start. */
+  readonly release?: Release;
 }
 
 /**
- * Opens the first slot that admits what is running.
+ * Opens the first slot that admits what is running. Where it is one for another manifest, a release has
+ * admitted this one, and the root is to be re-wrapped.
  *
- * @throws UsageError `keys.manifest-older` or `keys.slot-closed`.
+ * @throws UsageError `keys.manifest-older`, `keys.slot-closed`, `keys.release-missing` or
+ *   `keys.release-refused`.
  */
 export async function findSlot(
   slots: readonly Keyslot[],
@@ -41,14 +49,18 @@ export async function findSlot(
       `they are of the application ${JSON.stringify(slots[0]?.appId)}, not ${JSON.stringify(running.appId)}`,
     );
   }
-  const admitted = ofApp.filter((slot) => admits(slot, manifest));
-  if (admitted.length === 0) {
-    const [{ manifestNumber, manifestDigest } = { manifestNumber: 0, manifestDigest: '' }] = ofApp;
-    throw closed(
-      file,
-      `the manifest differs: the root is wrapped for number ${manifestNumber} with digest ${manifestDigest}, running is number ${manifest.number} with digest ${manifest.digest}; run the former, and re-wrap the root for the new manifest from there`,
-    );
-  }
+  const own = ofApp.filter(
+    (slot) => slot.manifestDigest === manifest.digest && slot.manifestNumber === manifest.number,
+  );
+  if (own.length > 0 && running.release !== undefined) requireDone(running.release, running.appId, manifest);
+  const admitted =
+    own.length > 0
+      ? own
+      : admittedByRelease(
+          ofApp.filter(({ manifestNumber }) => manifestNumber === highest),
+          running,
+          file,
+        );
   const kinds = running.sources.map(({ description }) => description.kind).join(' and ');
   const fitting = admitted.filter(({ sources }) => sources.map(({ kind }) => kind).join(' and ') === kinds);
   if (fitting.length === 0) {
@@ -65,11 +77,26 @@ export async function findSlot(
   );
 }
 
-function admits(slot: Keyslot, manifest: Running['manifest']): boolean {
-  switch (slot.upgradePolicy) {
-    case 'pinned':
-      return slot.manifestDigest === manifest.digest && slot.manifestNumber === manifest.number;
+/** Slots for another manifest from which a release leads to the running one. */
+function admittedByRelease(slots: readonly Keyslot[], running: Running, file: string): readonly Keyslot[] {
+  const { appId, manifest, release } = running;
+  const [first] = slots;
+  if (first === undefined) throw new TypeError('a file of slots has those of one application only');
+  const named = (slot: Keyslot): NumberedManifest => ({ digest: slot.manifestDigest, number: slot.manifestNumber });
+  if (release !== undefined) {
+    for (const slot of slots) requireRelease(release, { appId, from: named(slot), to: manifest, policy: slot.upgrade });
+    return slots;
   }
+  const differs = `the manifest differs: the root is wrapped for ${show(named(first))}, running is number ${manifest.number} with digest ${manifest.digest}`;
+  if (first.upgrade.kind === 'pinned') {
+    throw closed(file, `${differs}; its upgrade policy is pinned, so it opens for no other: run the former`);
+  }
+  const { keys, threshold } = first.upgrade;
+  const raise = manifest.number > first.manifestNumber ? '' : 'raise "number", ';
+  throw new UsageError(
+    'keys.release-missing',
+    `the key slots in ${file} do not open: ${differs}; to take the root there, ${raise}make a release with "vitrine release make", have it signed by ${threshold} of the ${keys.length} release keys, and start with --release FILE. No new root was made`,
+  );
 }
 
 function closed(file: string, why: string): UsageError {

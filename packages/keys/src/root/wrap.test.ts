@@ -11,7 +11,7 @@ const context: SlotContext = {
   rootId: '01'.repeat(32),
   manifestDigest: 'ab'.repeat(48),
   manifestNumber: 3,
-  upgradePolicy: 'pinned',
+  upgrade: { kind: 'pinned' },
   sources: [source.description],
   salt: '02'.repeat(32),
 };
@@ -27,6 +27,7 @@ promise('P4', 'a salt that repeats, as in a copied machine, repeats no key for a
     await encrypted({ manifestDigest: 'cd'.repeat(48) }),
     await encrypted({ manifestNumber: 4 }),
     await encrypted({ sources: [{ ...source.description, boundTo: 'a chip' }] }),
+    await encrypted({ upgrade: { kind: 'signed', keys: ['05'.repeat(32)], threshold: 1 } }),
     await encrypted({ salt: '04'.repeat(32) }),
   ];
   expect(new Set(all).size).toBe(all.length);

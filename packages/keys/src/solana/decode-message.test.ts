@@ -60,6 +60,7 @@ for (const version of ['legacy', 0] as const) {
         bytes,
         chain: 'solana',
         signers: [PAYER],
+        memos: ['för dig'],
         effects: [
           { kind: 'sol-transfer', to: PAYEE, amount: 7n },
           { kind: 'spl-transfer', mint: MINT, from: SOURCE, to: TARGET, amount: 18446744073709551615n },

@@ -42,17 +42,19 @@ export function decodeSolanaMessage(bytes: Uint8Array): SolanaMessage {
     throw new RefusedRequestError('solana.no-transfer', 'the message transfers nothing; only transfers are signed');
   }
   const signers = message.accounts.filter(({ signer }) => signer).map(({ address }) => address);
+  const memos = meanings.flatMap((one) => (one.kind === 'memo' ? [one.text] : []));
   return {
     intent: {
       action: 'solana.message',
       bytes: encodeWireMessage(message),
       chain: 'solana',
       signers,
+      ...(memos.length === 0 ? {} : { memos }),
       effects,
       fee: feeOf(signers.length, meanings),
     },
     feePayer: at(0).address,
-    memos: meanings.flatMap((one) => (one.kind === 'memo' ? [one.text] : [])),
+    memos,
   };
 }
 

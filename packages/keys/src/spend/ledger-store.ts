@@ -5,7 +5,7 @@
  */
 import type { SealedStore } from '@vitrine/storage';
 
-export interface LedgerRecord {
+interface LedgerRecord {
   readonly id: string;
   readonly value: Uint8Array;
 }

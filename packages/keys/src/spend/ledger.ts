@@ -40,7 +40,7 @@ export interface Reservation {
   readonly serial: number;
 }
 
-export type Room =
+type Room =
   | { readonly ok: true }
   | {
       readonly ok: false;
@@ -50,7 +50,7 @@ export type Room =
       readonly reason: string;
     };
 
-export type Reserved = { readonly ok: true; readonly reservation: Reservation } | Extract<Room, { ok: false }>;
+type Reserved = { readonly ok: true; readonly reservation: Reservation } | Extract<Room, { ok: false }>;
 
 export interface SpendLedger {
   /** What {@link SpendLedger.reserve} would say; nothing is reserved. @throws LedgerError */
@@ -71,7 +71,7 @@ export interface SpendLedger {
 const MAX_LIVE = 100_000;
 /** Removing costs a commit, so it is done for many; but whoever comes meanwhile waits for it. */
 const REMOVE_AT_ONCE = 32;
-/** A commit serves whoever comes in time, and nobody waits for more than so many others. */
+/** A commit serves whoever comes in time, and nobody waits for many more than so many others. */
 const MOST_IN_BATCH = 16;
 
 interface Limit {
@@ -104,7 +104,7 @@ interface Live extends Reservation {
 }
 
 interface Batch {
-  /** How many wait for it. */
+  /** How many wait for the disk. */
   count: number;
   readonly done: Promise<void>;
   readonly resolve: () => void;
@@ -290,7 +290,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
           batch = createBatch();
           commitSoon(0);
         }
-        batch.count++;
+        if (!instanceKeys.has(one.key)) batch.count++;
         await batch.done;
       }
       if (one.state !== 'kept') throw unavailable('the reservation was taken back, so nothing was signed');

@@ -38,6 +38,7 @@ const COMPACT_FROM = 1024;
 export function createWindow(milliseconds: number): Window {
   let entries: Entry[] = [];
   let front = 0;
+  let removed = 0;
   const sums = new Map<string, bigint>();
   const subtract = (entry: Entry): void => {
     entry.gone = true;
@@ -52,7 +53,13 @@ export function createWindow(milliseconds: number): Window {
       sums.set(entry.scope, (sums.get(entry.scope) ?? 0n) + entry.amount);
     },
     remove: (entry) => {
-      if (!entry.gone) subtract(entry);
+      if (entry.gone) return;
+      subtract(entry);
+      // One long-lived entry at the front would keep all that were taken back behind it.
+      if (++removed < COMPACT_FROM || removed * 2 < entries.length) return;
+      entries = entries.slice(front).filter(({ gone }) => !gone);
+      front = 0;
+      removed = 0;
     },
     advance: (now) => {
       for (let entry = entries[front]; entry !== undefined; entry = entries[++front]) {

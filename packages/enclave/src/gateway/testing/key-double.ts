@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { GatewayAnswers, Instance, KeyService } from '@vitrine/keys/client';
 import { onTestFinished } from 'vitest';
 
-export interface Admitted {
+interface Admitted {
   readonly instance: Instance;
   readonly socket: Socket;
 }

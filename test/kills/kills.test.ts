@@ -1,0 +1,22 @@
+import { expect, vi } from 'vitest';
+import { promise } from '../promises.ts';
+import { type Killed, killOnce } from './kill-once.ts';
+
+/** `npm run test:kills` does 1,000. */
+const KILLS = 12;
+/** Half a second each, and what a loaded machine needs. */
+vi.setConfig({ testTimeout: 120_000 });
+
+promise.unless(
+  process.platform === 'win32' && 'there is no SIGKILL',
+  'P4',
+  `after kill -9 while 16 callers sign, budgets, acknowledged signatures and documents are exact (${KILLS} of ${KILLS} times)`,
+  async () => {
+    const killed: Killed[] = [];
+    const kill = async (): Promise<void> => {
+      for (let count = 0; count < KILLS / 2; count++) killed.push(await killOnce());
+    };
+    await Promise.all([kill(), kill()]);
+    expect(killed.reduce((sum, { signatures }) => sum + signatures, 0)).toBeGreaterThan(0);
+  },
+);
