@@ -5,6 +5,7 @@
  * @module
  */
 export { holdSocket } from './process/hold-socket.ts';
+export { inheritedDescriptors } from './process/inherited-descriptors.ts';
 export type { KeydProgram } from './process/keyd-arguments.ts';
 export type { ObtainedIsolation } from './process/obtained.ts';
 export { KEYD_USER, type SpawnedKeyService, type SpawnKeydOptions, spawnKeyd } from './process/spawn-keyd.ts';

@@ -10,8 +10,8 @@ import { openSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { devNull } from 'node:os';
 import type { Writable } from 'node:stream';
+import { inheritedDescriptors } from '@vitrine/keys/client';
 import { bubblewrapArguments, SANDBOX_PASSWD, type SandboxPlan } from './bubblewrap.ts';
-import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { type FilterArchitecture, seccompProgram } from './seccomp.ts';
 
 export interface BubblewrapLaunch {
