@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { manifestDigest } from '@vitrine/documents';
 import { openSealedStore } from '@vitrine/storage';
 import { recoverTransactionAddress, serializeTransaction } from 'viem';
-import { openAppRoot } from '../../packages/keys/src/root/app-root.ts';
+import { openAppRoot } from '../../packages/keys/src/app-root/app-root.ts';
 import { type KeyClient, KeyServiceError, keyClient } from '../../packages/keys/src/server/key-client.ts';
 import { sealedLedgerStore } from '../../packages/keys/src/spend/ledger-store.ts';
 import { decodeRecord, type SpendRecord } from '../../packages/keys/src/spend/spend-record.ts';

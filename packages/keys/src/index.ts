@@ -5,9 +5,10 @@
  *
  * @module
  */
+
+export { type NumberedManifest, readRelease, type Signers, signersOf } from './app-root/release.ts';
+export { type WrappedFor, wrappedFor } from './app-root/wrapped-for.ts';
 export { type ExplainRequest, explainRequest } from './explain-request.ts';
 export type { Platform } from './keyd/contract.ts';
 export type { RunKeydOptions } from './process/answer-supervisor.ts';
 export { runKeyd } from './process/keyd-main.ts';
-export { type NumberedManifest, readRelease, type Signers, signersOf } from './root/release.ts';
-export { type WrappedFor, wrappedFor } from './root/wrapped-for.ts';

@@ -18,11 +18,11 @@ import {
   VitrineError,
 } from '@vitrine/documents';
 import { openSealedStore, type SealedStore } from '@vitrine/storage';
+import { type AppRoot, openAppRoot } from '../app-root/app-root.ts';
 import { createApprovalBook } from '../approval/approval-book.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { LoadedPolicy } from '../policy/loaded-policy.ts';
 import { type KeyRing, openKeyRing } from '../ring/key-ring.ts';
-import { type AppRoot, openAppRoot } from '../root/app-root.ts';
 import { openSpendLedger, type SpendLedger } from '../spend/ledger.ts';
 import { type LedgerStore, sealedLedgerStore } from '../spend/ledger-store.ts';
 import { keyStatements } from '../statements/key-statements.ts';

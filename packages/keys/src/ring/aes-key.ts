@@ -11,7 +11,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto';
 import { concatBytes } from '@vitrine/documents';
-import { lengthPrefixed } from '../root/length-prefixed.ts';
+import { lengthPrefixed } from '../app-root/length-prefixed.ts';
 import { contextInfo, HEADER_BYTES, header, hedged, type KeyLabel, unreadable } from './messages.ts';
 
 export interface AesKey {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type KeyAlgorithm, type KeySpec, UsageError } from '@vitrine/documents';
-import type { AppRoot } from '../root/app-root.ts';
+import type { AppRoot } from '../app-root/app-root.ts';
 import { type AesKey, aesKey } from './aes-key.ts';
 import type { KeyLabel } from './messages.ts';
 import {

@@ -7,8 +7,8 @@
  * @module
  */
 import { fromHex, type KeyAlgorithm, type KeySpec, type Manifest, toHex, UsageError } from '@vitrine/documents';
+import type { AppRoot } from '../app-root/app-root.ts';
 import { RefusedRequestError } from '../intent.ts';
-import type { AppRoot } from '../root/app-root.ts';
 import type { PublicKey } from '../wire.ts';
 import { keyAddress } from './addresses.ts';
 import { checkKeySpecs } from './check-specs.ts';

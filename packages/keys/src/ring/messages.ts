@@ -8,8 +8,8 @@
  */
 import { createHmac } from 'node:crypto';
 import { concatBytes } from '@vitrine/documents';
+import { lengthPrefixed, uint32, utf8 } from '../app-root/length-prefixed.ts';
 import { RefusedRequestError } from '../intent.ts';
-import { lengthPrefixed, uint32, utf8 } from '../root/length-prefixed.ts';
 
 /** Which key a message belongs to. */
 export interface KeyLabel {

@@ -9,7 +9,7 @@
 import { createHmac } from 'node:crypto';
 import { HDKey } from '@scure/bip32';
 import { concatBytes, UsageError } from '@vitrine/documents';
-import { uint32 } from '../root/length-prefixed.ts';
+import { uint32 } from '../app-root/length-prefixed.ts';
 
 const HARDENED = 0x8000_0000;
 const MAX_STEPS = 255;

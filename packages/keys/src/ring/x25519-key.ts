@@ -11,7 +11,7 @@
 import { hkdfSync, webcrypto } from 'node:crypto';
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
 import { concatBytes } from '@vitrine/documents';
-import { lengthPrefixed } from '../root/length-prefixed.ts';
+import { lengthPrefixed } from '../app-root/length-prefixed.ts';
 import { contextInfo, HEADER_BYTES, header, hedged, type KeyLabel, unreadable } from './messages.ts';
 import { privateKeyInfo, privateKeyObject, rawPublicKey } from './raw-keys.ts';
 

@@ -8,10 +8,10 @@
  */
 import { hash } from 'node:crypto';
 import { documentDigest, type KeySpec, type KeyStatement, type Manifest, toHex, UsageError } from '@vitrine/documents';
+import type { AppRoot } from '../app-root/app-root.ts';
 import { keyAddress } from '../ring/addresses.ts';
 import { derivedKey, publicKeyOf } from '../ring/key-material.ts';
 import type { KeyRing } from '../ring/key-ring.ts';
-import type { AppRoot } from '../root/app-root.ts';
 
 /** Where copies of a key can be, by origin. */
 const FACTS: Readonly<Record<KeySpec['origin'], Pick<KeyStatement, 'exportable' | 'scope'>>> = {

@@ -4,8 +4,8 @@
  * @module
  */
 import type { KeyAlgorithm, KeyPolicy, KeySpec } from '@vitrine/documents';
-import type { AppRoot } from '../../root/app-root.ts';
-import { derive } from '../../root/derive.ts';
+import type { AppRoot } from '../../app-root/app-root.ts';
+import { derive } from '../../app-root/derive.ts';
 
 const FAMILY: Readonly<Record<KeyAlgorithm, KeyPolicy['rules'][number]>> = {
   secp256k1: { id: 'all', effect: 'allow', action: 'evm.message', startsWith: 'any' },
