@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   attester: [],
   simulator: ['attester'],
   storage: [],
-  keys: ['attester', 'storage'],
+  keys: ['attester', 'storage', 'verifier'],
   enclave: ['attester', 'keys'],
   client: ['verifier'],
   cli: ['verifier', 'attester', 'simulator', 'storage', 'keys', 'enclave', 'client'],

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian what a host of servers needs (bubblewrap, gocryptfs) and what the system tests and
-# the browser benchmark want (Chromium, Python). Run as root. Where it was not run, what needs it is
+# the browser benchmark want (Chromium, Python, a TPM in software). Run as root. Where it was not run, what needs it is
 # skipped and says so.
 set -euo pipefail
 
@@ -14,5 +14,5 @@ if ! command -v apt-get >/dev/null; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
-apt-get install -y --no-install-recommends bubblewrap gocryptfs fuse3 python3
+apt-get install -y --no-install-recommends bubblewrap gocryptfs fuse3 python3 swtpm swtpm-tools
 apt-get install -y --no-install-recommends chromium

@@ -46,7 +46,7 @@ export interface Killed {
 }
 
 /** What one caller has been told. */
-interface Caller {
+export interface Caller {
   readonly asked: Set<bigint>;
   readonly signed: Map<bigint, string>;
   readonly refused: Set<bigint>;
@@ -58,7 +58,7 @@ interface Caller {
 export async function killOnce(): Promise<Killed> {
   const directory = mkdtempSync(join(tmpdir(), 'vitrine-kills-'));
   try {
-    const callers = await runUntilKilled(directory);
+    const callers = await runUntilKilled([directory], call);
     const unacknowledged = await checkReservations(directory, callers);
     await checkReopened(directory, callers);
     const count = (of: (caller: Caller) => number): number => callers.reduce((sum, caller) => sum + of(caller), 0);
@@ -73,11 +73,15 @@ export async function killOnce(): Promise<Killed> {
   }
 }
 
-async function runUntilKilled(directory: string): Promise<readonly Caller[]> {
+/** Starts the service with these arguments, lets every caller do its work, and kills it meanwhile. */
+export async function runUntilKilled<T>(
+  args: readonly string[],
+  work: (client: KeyClient, index: number, acknowledged: () => void) => Promise<T>,
+): Promise<readonly T[]> {
   const sockets = Array.from({ length: CALLERS }, () => 'pipe' as const);
   const child = spawn(
     process.execPath,
-    ['--conditions=@vitrine/source', '--disable-warning=ExperimentalWarning', SERVICE, directory],
+    ['--conditions=@vitrine/source', '--disable-warning=ExperimentalWarning', SERVICE, ...args],
     { env: { NODE_COMPILE_CACHE: CACHE }, stdio: ['ignore', 'ignore', 'inherit', ...sockets] },
   );
   const exit = once(child, 'exit');
@@ -86,7 +90,7 @@ async function runUntilKilled(directory: string): Promise<readonly Caller[]> {
     if (left-- === 0) setTimeout(() => child.kill('SIGKILL'), (randomInt(1000) / 1000) * MOST_DELAY_MS);
   };
   const ends = child.stdio.slice(3) as unknown as readonly Socket[];
-  const callers = await Promise.all(ends.map((socket, index) => call(keyClient(socket), index, acknowledged)));
+  const callers = await Promise.all(ends.map((socket, index) => work(keyClient(socket), index, acknowledged)));
   assert.deepEqual(await exit, [null, 'SIGKILL'], 'the service ended by itself');
   return callers;
 }
@@ -112,7 +116,8 @@ async function call(client: KeyClient, index: number, acknowledged: () => void):
   return caller;
 }
 
-async function sign(client: KeyClient, caller: Caller, value: bigint): Promise<void> {
+/** Each value is a transaction of its own, and an amount. */
+export function transactionOf(value: bigint): { readonly transaction: string; readonly amount: bigint } {
   const transaction = serializeTransaction({
     type: 'eip1559',
     chainId: CHAIN,
@@ -122,7 +127,11 @@ async function sign(client: KeyClient, caller: Caller, value: bigint): Promise<v
     to: PAYEE,
     value,
   });
-  const amount = value + GAS * GAS_PRICE;
+  return { transaction, amount: value + GAS * GAS_PRICE };
+}
+
+export async function sign(client: KeyClient, caller: Caller, value: bigint): Promise<void> {
+  const { transaction, amount } = transactionOf(value);
   caller.asked.add(amount);
   try {
     caller.signed.set(amount, (await client.call('evm.signTransaction', { key: 'hot', transaction })).transaction);

@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest';
 import { promise } from '../promises.ts';
+import { killAnchored } from './kill-anchored.ts';
 import { type Killed, killOnce } from './kill-once.ts';
 
 /** `npm run test:kills` does 1,000. */
@@ -18,5 +19,19 @@ promise.unless(
     };
     await Promise.all([kill(), kill()]);
     expect(killed.reduce((sum, { signatures }) => sum + signatures, 0)).toBeGreaterThan(0);
+  },
+);
+
+/** Of one state; `npm run test:kills` does 300 in all. */
+const ANCHORED_KILLS = 6;
+
+promise.unless(
+  process.platform === 'win32' && 'there is no SIGKILL',
+  'P4',
+  `with a freshness service one budget holds over ${ANCHORED_KILLS} kills and restarts, no restart is refused, and every older copy is`,
+  async () => {
+    const lives = await killAnchored(ANCHORED_KILLS);
+    expect(lives.signatures).toBeGreaterThan(0);
+    expect(lives.olderRefused).toBe(ANCHORED_KILLS - 1);
   },
 );

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Manifest } from '@vitrine/documents';
+import type { AnchorTerms, Manifest } from '@vitrine/documents';
 import { manifestWith } from '../../packages/keys/src/testing/open-test-keyd.ts';
 
 export const CALLERS = 16;
@@ -50,3 +50,10 @@ export const MANIFEST: Manifest = manifestWith({
     },
   },
 });
+
+/** The same with an anchor, so that its limits are exact over restarts. */
+export function anchoredManifest(anchor: AnchorTerms): Manifest {
+  const { hot } = MANIFEST.keys ?? {};
+  if (hot === undefined) throw new TypeError('the manifest has no key');
+  return { ...MANIFEST, anchor, keys: { hot: { ...hot, policy: { ...hot.policy, copies: 'strict' } } } };
+}

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 /** How to start `vitrine` from source: program and first arguments. */
-export const VITRINE: readonly [string, ...string[]] = [
+export const VITRINE: readonly [string, string, string] = [
   process.execPath,
   '--conditions=@vitrine/source',
   join(ROOT, 'packages/cli/src/main.ts'),
@@ -58,8 +58,12 @@ export interface Workplace {
   dispose(): Promise<void>;
 }
 
-/** A fresh directory and state directory. */
-export function workplace(): Workplace {
+/**
+ * A fresh directory and state directory.
+ *
+ * @param main - What is run instead of the command line's own main file; for machines that are emulated.
+ */
+export function workplace(main: string = VITRINE[2]): Workplace {
   const base = mkdtempSync(join(tmpdir(), 'vitrine-test-'));
   const stops = new Set<() => Promise<Finished>>();
   const environment = (): NodeJS.ProcessEnv => ({
@@ -71,7 +75,7 @@ export function workplace(): Workplace {
     NO_COLOR: '1',
   });
   const launch = (args: readonly string[]): ChildProcess =>
-    spawn(VITRINE[0], [...VITRINE.slice(1), ...args], {
+    spawn(VITRINE[0], [VITRINE[1], main, ...args], {
       cwd: base,
       env: environment(),
       stdio: ['pipe', 'pipe', 'pipe'],

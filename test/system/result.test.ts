@@ -45,6 +45,7 @@ function common({ checks }: AttestationResult): Readonly<Record<string, Check['s
 const all = (status: Check['status'], other: Readonly<Record<string, Check['status']>> = {}) => ({
   'workload.reference': status,
   'workload.code': status,
+  'workload.denied': status === 'passed' ? 'waived' : status,
   'workload.manifest': status,
   'binding.report-data': status,
   'binding.boot': status,

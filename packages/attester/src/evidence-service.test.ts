@@ -215,6 +215,7 @@ const appRoot: NonNullable<BootBinding['appRoot']> = {
   ],
   copies: 'unbounded',
 };
+const state: NonNullable<EvidenceServiceOptions['state']> = async () => ({ sequence: 7, digest: '44'.repeat(32) });
 
 describe('keys', () => {
   const keys = {
@@ -225,7 +226,7 @@ describe('keys', () => {
   };
 
   promise('P4', 'the boot binding commits to every key statement, the root and the keys of the boot', async () => {
-    const service = await createEvidenceService(options({ manifest: withKeys, keys }));
+    const service = await createEvidenceService(options({ manifest: withKeys, keys, state }));
     expect(service.bootBinding).toMatchObject({
       hpkeKey: toBase64Url(keys.hpkeKey),
       receiptKey: toBase64Url(keys.receiptKey),
@@ -251,7 +252,8 @@ describe('keys', () => {
       { statements: keys.statements },
     ];
     for (const variant of variants) {
-      await (await createEvidenceService(options({ source, manifest: withKeys, keys: variant }))).boot();
+      const more = variant.appRoot === undefined ? {} : { state };
+      await (await createEvidenceService(options({ source, manifest: withKeys, keys: variant, ...more }))).boot();
     }
     expect(new Set(source.quoted.map(toHex)).size).toBe(variants.length);
   });
@@ -276,6 +278,52 @@ describe('keys', () => {
     ],
     ['one statement twice', withKeys, { statements: [statement(), statement()] }, 'attester.key-statements'],
   ])('refuses %s', async (_name, named, given, code) => {
-    await expect(createEvidenceService(options({ manifest: named, keys: given }))).rejects.toMatchObject({ code });
+    const more = given.appRoot === undefined ? {} : { state };
+    const made = createEvidenceService(options({ manifest: named, keys: given, ...more }));
+    await expect(made).rejects.toMatchObject({ code });
+  });
+
+  promise('P1', 'a channel says how far the state has got when it is made, and boot evidence does not', async () => {
+    let sequence = 0;
+    const source = recordingSource();
+    const service = await createEvidenceService(
+      options({
+        source,
+        manifest: withKeys,
+        keys,
+        state: async () => ({ sequence: ++sequence, digest: '44'.repeat(32) }),
+      }),
+    );
+    expect((await service.boot()).channel).toBeUndefined();
+    const bundles = [await service.channel(request), await service.channel(request)];
+    expect(bundles.map(({ channel }) => channel?.state)).toEqual([
+      { sequence: 1, digest: '44'.repeat(32) },
+      { sequence: 2, digest: '44'.repeat(32) },
+    ]);
+    expect(new Set(source.quoted.map(toHex)).size).toBe(3);
+  });
+
+  promise('P1', 'a state that cannot be told, or is malformed, is no channel', async () => {
+    for (const wrong of [
+      async () => ({ sequence: -1, digest: '44'.repeat(32) }),
+      async () => ({ sequence: 1, digest: '44' }),
+      async () => {
+        throw new VitrineError('keys.state-moved', 'another copy is newer');
+      },
+    ]) {
+      const source = recordingSource();
+      const service = await createEvidenceService(options({ source, manifest: withKeys, keys, state: wrong }));
+      await expect(service.channel(request)).rejects.toThrow(VitrineError);
+      expect(source.quoted).toEqual([]);
+    }
+  });
+
+  test('an application root and its state come together', async () => {
+    const { appRoot: _, ...others } = keys;
+    for (const changes of [{ keys }, { keys: others, state }]) {
+      await expect(createEvidenceService(options({ manifest: withKeys, ...changes }))).rejects.toMatchObject({
+        code: 'attester.state',
+      });
+    }
   });
 });

@@ -17,13 +17,13 @@ import {
   keyStatementRoot,
   type Manifest,
   manifestDigest,
-  reportData,
   sameBytes,
   toBase64Url,
   toHex,
   UsageError,
   VitrineError,
 } from '@vitrine/documents';
+import { collect } from './collect.ts';
 import type { QuoteSource } from './quote-source.ts';
 
 /** One TLS connection that a client wants attested. */
@@ -49,6 +49,8 @@ export interface EvidenceService {
   channel(request: ChannelRequest): Promise<EvidenceBundle>;
 }
 
+type State = NonNullable<ChannelBinding['state']>;
+
 export interface EvidenceServiceOptions {
   readonly source: QuoteSource;
   /** What runs. It is copied: later changes by the caller have no effect. */
@@ -61,6 +63,11 @@ export interface EvidenceServiceOptions {
   readonly randomBytes: (length: number) => Uint8Array;
   /** What a key service has to say; absent where there is none. */
   readonly keys?: AttestedKeys;
+  /**
+   * How far the sealed state has got: at least as far as anything whose effect has left. Asked for each channel. There
+   * exactly where `keys` names an application root.
+   */
+  readonly state?: () => Promise<State>;
 }
 
 /** Keys that the boot binding commits to. Each is copied. */
@@ -79,6 +86,10 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
   const { source } = options;
   const manifest = deepFreeze(structuredClone(options.manifest));
   const statements = attestedStatements(manifest, options.keys?.statements);
+  const { state } = options;
+  if ((state === undefined) !== (options.keys?.appRoot === undefined)) {
+    throw new UsageError('attester.state', 'an application root and the state under it are attested together');
+  }
   const bootBinding: BootBinding = deepFreeze({
     type: 'vitrine/boot-binding/v1',
     manifestDigest: await manifestDigest(manifest),
@@ -91,23 +102,17 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
   const tlsSpki = Uint8Array.from(options.tlsSpki);
   const bootDigest = await documentDigest(bootBinding);
 
-  const collect = async (binding: BootBinding | ChannelBinding): Promise<EvidenceBundle> => {
-    const bytes = await source.quote(await reportData(binding));
-    if (bytes.length === 0) throw new VitrineError('attester.no-evidence', `${source.technology} returned no evidence`);
-    const endorsements = await source.endorsements();
-    return {
-      hardware: { technology: source.technology, bytes },
-      manifest,
-      boot: bootBinding,
-      ...(binding.type === 'vitrine/channel-binding/v1' ? { channel: binding } : {}),
-      ...(statements === undefined ? {} : { keyStatements: statements }),
-      ...(endorsements === undefined ? {} : { endorsements }),
-    };
-  };
+  const bundle = async (binding: BootBinding | ChannelBinding): Promise<EvidenceBundle> => ({
+    ...(await collect(source, binding)),
+    manifest,
+    boot: bootBinding,
+    ...(binding.type === 'vitrine/channel-binding/v1' ? { channel: binding } : {}),
+    ...(statements === undefined ? {} : { keyStatements: statements }),
+  });
 
   return Object.freeze({
     bootBinding,
-    boot: () => collect(bootBinding),
+    boot: () => bundle(bootBinding),
     channel: async (request: ChannelRequest) => {
       const leafSpki = exactly(32, request.leafSpki, 'leafSpki');
       if (!sameBytes(leafSpki, tlsSpki)) {
@@ -116,7 +121,7 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
           `the connection's leaf key ${toHex(leafSpki)} is not the key ${toHex(tlsSpki)} that was bound at boot; only connections under that key can be attested`,
         );
       }
-      return collect(
+      return bundle(
         Object.freeze({
           type: 'vitrine/channel-binding/v1',
           nonce: toBase64Url(exactly(32, request.nonce, 'nonce')),
@@ -124,6 +129,7 @@ export async function createEvidenceService(options: EvidenceServiceOptions): Pr
           role: 'server',
           leafSpki: toHex(leafSpki),
           bootBinding: bootDigest,
+          ...(state === undefined ? {} : { state: attestedState(await state()) }),
         }),
       );
     },
@@ -160,6 +166,11 @@ function attestedStatements(manifest: Manifest, given: readonly KeyStatement[] |
     throw new UsageError('attester.key-statements', 'key statements must be in the order of name and version');
   }
   return deepFreeze(structuredClone({ type: 'vitrine/key-statements/v1', statements: given }));
+}
+
+function attestedState({ sequence, digest }: State): State {
+  if (Number.isSafeInteger(sequence) && sequence >= 0 && /^[0-9a-f]{64}$/.test(digest)) return { sequence, digest };
+  throw new VitrineError('attester.state', 'the state of the key service is no sequence and digest');
 }
 
 function exactly(length: number, bytes: Uint8Array, what: string): Uint8Array {

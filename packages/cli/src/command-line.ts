@@ -5,24 +5,29 @@
  *
  * @module
  */
-import { errorDocument, VitrineError } from '@vitrine/documents';
+import { errorDocument } from '@vitrine/documents/error-document';
+import { VitrineError } from '@vitrine/documents/errors';
 import { findCommand } from './commands.ts';
 import { EXIT, exitCodeOfError } from './exit-code.ts';
 import { commandHelp, helpWidth, overview } from './help.ts';
 import { clean } from './terminal.ts';
 import { VERSION } from './version.ts';
 
-/** Runs one command line; never throws. */
-export async function runCommandLine(args: readonly string[]): Promise<number> {
+/**
+ * Runs one command line; never throws.
+ *
+ * @param keydProgram - The program of the key service, where it is not the one of this package.
+ */
+export async function runCommandLine(args: readonly string[], keydProgram?: string): Promise<number> {
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   try {
-    return await dispatch(args);
+    return await dispatch(args, keydProgram);
   } catch (error) {
     return report(error, own.includes('--json'), args[0]);
   }
 }
 
-async function dispatch(args: readonly string[]): Promise<number> {
+async function dispatch(args: readonly string[], keydProgram: string | undefined): Promise<number> {
   const [name, ...rest] = args;
   const width = helpWidth(process.stdout);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -41,7 +46,7 @@ async function dispatch(args: readonly string[]): Promise<number> {
     return EXIT.done;
   }
   const run = await command.load();
-  return run(rest);
+  return run(rest, keydProgram);
 }
 
 function report(error: unknown, json: boolean, command: string | undefined): number {

@@ -63,5 +63,6 @@ export interface CommandRow {
   readonly spec: CommandSpec;
   readonly audience: Audience;
   /** Loads the code: arguments after the command's name in, exit code out. Errors are thrown. */
-  readonly load: () => Promise<(args: readonly string[]) => Promise<number>>;
+  /** @param keydProgram - For `run`: the program of the key service, where it is not the one of this package. */
+  readonly load: () => Promise<(args: readonly string[], keydProgram?: string) => Promise<number>>;
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { parseArgs } from 'node:util';
-import { nearest, UsageError } from '@vitrine/documents';
+import { UsageError } from '@vitrine/documents/errors';
+import { nearest } from '@vitrine/documents/nearest';
 import type { OptionSpec, OptionSpecs } from './command-spec.ts';
 
 type Values<O extends OptionSpecs> = {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { nearest, UsageError } from '@vitrine/documents';
+import { UsageError } from '@vitrine/documents/errors';
+import { nearest } from '@vitrine/documents/nearest';
 import type { CommandRow } from './command-spec.ts';
 import { addSpec } from './specs/add.ts';
 import { completionSpec } from './specs/completion.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VitrineError } from '@vitrine/documents';
+import { VitrineError } from '@vitrine/documents/errors';
 import type { AttestationResult } from '@vitrine/verifier';
 
 export const EXIT = {

@@ -23,7 +23,8 @@ function hosted(change: Partial<Hosted>): Hosted {
     manifest: MANIFEST,
     manifestDigest: 'ab'.repeat(48),
     sandbox: { obtained: { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' } },
-    referenceValues: '/tmp/reference.json',
+    platform: 'simulator',
+    trust: ['--allow-simulator', '--reference', '/tmp/reference.json'],
     keys: { isolation: { uid: 'own', network: 'none', dumpable: false } },
     ...change,
   };

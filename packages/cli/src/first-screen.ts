@@ -6,6 +6,7 @@
 import type { Manifest, ServerSource } from '@vitrine/documents';
 import type { Obtained } from '@vitrine/enclave';
 import type { SpawnedKeyService } from '@vitrine/keys/client';
+import type { PlatformName } from './platform/choice.ts';
 import { printedCommand } from './printed-command.ts';
 import { surroundings } from './surroundings.ts';
 import { clean, type Terminal, wrap } from './terminal.ts';
@@ -20,8 +21,9 @@ export interface Hosted {
     /** Why there is none, where there is none. */
     readonly why?: string;
   };
-  /** The file with the reference values of this run. */
-  readonly referenceValues: string;
+  readonly platform: PlatformName;
+  /** What a user at this machine can give to `verify` and `add`, as flags. */
+  readonly trust: readonly string[];
   readonly keys: {
     /** What separates the key service from other processes. */
     readonly isolation: SpawnedKeyService['obtained'];
@@ -39,21 +41,21 @@ const SHOWN: readonly string[] = [
   'Signer',
   'Credentials',
   'Documents',
+  'Can change it',
 ];
 
 /** The screen, or with `json` one object on one line. */
 export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): string {
-  const { url, manifest, manifestDigest, referenceValues, sandbox, keys } = hosted;
-  const trust = ['--allow-simulator', '--reference', referenceValues];
+  const { url, manifest, manifestDigest, platform, trust, sandbox, keys } = hosted;
   const verify = ['npx', 'vitrine', 'verify', url, ...trust];
   const add = ['npx', 'vitrine', 'add', url, ...trust, '--client', 'claude-desktop'];
   if (json) {
-    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform: 'simulator', sandbox: sandbox.obtained, keyService: keys.isolation, ...(keys.appRoot === undefined ? {} : { appRoot: keys.appRoot }), manifest, manifestDigest, referenceValues, verify, add })}\n`;
+    return `${JSON.stringify({ type: 'vitrine/running/v1', url, platform, sandbox: sandbox.obtained, keyService: keys.isolation, ...(keys.appRoot === undefined ? {} : { appRoot: keys.appRoot }), manifest, manifestDigest, ...referenceOf(trust), verify, add })}\n`;
   }
   const line = (name: string, text: string): string =>
     `  ${name.padEnd(14)} ${wrap(text, terminal.width, ' '.repeat(17))}`;
   return [
-    `${terminal.style('bold', `vitrine ${VERSION}`)}  ${terminal.style(['bold', 'magenta'], 'SIMULATOR: no hardware protects this server')}`,
+    `${terminal.style('bold', `vitrine ${VERSION}`)}  ${headline(platform, terminal)}`,
     '',
     line('URL', terminal.style('cyan', url)),
     line('Server', clean(describe(manifest.server.source))),
@@ -70,6 +72,31 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     terminal.style('dim', 'Ctrl-C stops it.'),
     '',
   ].join('\n');
+}
+
+const CALLED: Readonly<Record<Exclude<PlatformName, 'simulator' | 'tpm'>, string>> = {
+  tdx: 'Intel TDX',
+  'sev-snp': 'AMD SEV-SNP',
+  dstack: 'dstack',
+  coco: 'Confidential Containers',
+};
+
+/** Whether it is genuine is for verifiers to say, never for the machine itself. */
+function headline(platform: PlatformName, terminal: Terminal): string {
+  if (platform === 'simulator') {
+    return terminal.style(['bold', 'magenta'], 'SIMULATOR: no hardware protects this server');
+  }
+  if (platform === 'tpm') {
+    return terminal.style(['bold', 'magenta'], 'TPM: memory is not protected from whoever runs this machine');
+  }
+  return `${CALLED[platform]}: to be verified by who uses it`;
+}
+
+/** Where the reference values of this run are, where there are any. */
+function referenceOf(trust: readonly string[]): { readonly referenceValues?: string } {
+  const at = trust.indexOf('--reference');
+  const file = at === -1 ? undefined : trust[at + 1];
+  return file === undefined ? {} : { referenceValues: file };
 }
 
 /** How its owner hands in what the server waits for; the command is of the first, and `secret` is a file of theirs. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CredentialSpec, KeyStatement } from '@vitrine/documents';
+import { type CredentialSpec, describeCopies, describeUpgrade, type KeyStatement } from '@vitrine/documents';
 import type { AttestationResult } from '@vitrine/verifier';
 import { policyLines } from './policy-lines.ts';
 import { clean, type Terminal, wrap } from './terminal.ts';
@@ -41,11 +41,13 @@ function bodyOf({ keys = [], appRoot }: Claims, manifest: BoundManifest, termina
     '',
   ];
   const rulesOf = ({ name, state }: KeyStatement): readonly string[] =>
-    state === 'retired' ? [] : policyLines(manifest.keys?.[name]?.policy ?? { rules: [] });
+    state === 'retired'
+      ? []
+      : policyLines(manifest.keys?.[name]?.policy ?? { rules: [] }, manifest.anchor !== undefined);
   const root =
     appRoot === undefined
       ? ['Nothing here is derived from a root that outlives this boot.']
-      : section('Root', `  ${appRoot.id}`, rootLines(appRoot)).slice(0, -1);
+      : section('Root', `  ${appRoot.id}`, rootLines(appRoot, manifest)).slice(0, -1);
   return [
     ...(keys.length === 0 ? ['No keys.', ''] : []),
     ...keys.flatMap((key) =>
@@ -87,14 +89,15 @@ function credentialLines({ owner, allow }: CredentialSpec): readonly string[] {
   ];
 }
 
-function rootLines({ sources, copies }: NonNullable<Claims['appRoot']>): readonly string[] {
+function rootLines(appRoot: NonNullable<Claims['appRoot']>, { upgrade }: BoundManifest): readonly string[] {
   return [
-    ...sources.flatMap(({ kind, boundTo, derivableBy, survivesUpgrade, sharedByReplicas }) => [
+    ...appRoot.sources.flatMap(({ kind, boundTo, derivableBy, survivesUpgrade, sharedByReplicas }) => [
       `wrapped by: ${kind}, bound to ${boundTo}`,
       `who else can derive it: ${derivableBy.length === 0 ? 'nobody' : derivableBy.join('; ')}`,
       `${survivesUpgrade ? 'survives' : 'does not survive'} an upgrade, ${sharedByReplicas ? 'shared by replicas' : 'not shared by replicas'}`,
     ]),
-    `copies: ${copies}`,
+    `copies: ${describeCopies(appRoot)}`,
+    `who can change code and policies: ${describeUpgrade(upgrade)}`,
   ];
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { TrustOptions } from '@vitrine/client';
 import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
 import { type EvidenceBundle, MalformedEvidenceError } from '@vitrine/documents';
 import {
@@ -11,9 +12,10 @@ import {
   type AttestationResult,
   type EndorsementFetcher,
   malformedResult,
+  parseTpmAttestationKey,
 } from '@vitrine/verifier';
 import { userHome } from './home.ts';
-import { type NamedPolicy, readEndorsements, readReferenceValues, readText } from './inputs.ts';
+import { type NamedPolicy, readEndorsements, readInput, readReferenceValues, readText } from './inputs.ts';
 
 /** For the handshake and the attestation of a live server. */
 const ATTEST_TIMEOUT_MS = 15_000;
@@ -40,6 +42,20 @@ export interface LookFlags {
   readonly endorsements?: readonly string[];
   readonly 'allow-simulator'?: boolean;
   readonly 'simulator-root'?: string;
+  readonly 'deny-list'?: readonly string[];
+  readonly 'tpm-ak'?: string;
+}
+
+/** What naming a TPM's key and deny-lists gives, for whatever resolves trust. */
+export async function furtherTrust(
+  values: Pick<LookFlags, 'deny-list' | 'tpm-ak'>,
+): Promise<Pick<TrustOptions, 'denyLists' | 'tpmAk'>> {
+  const { 'deny-list': lists = [], 'tpm-ak': ak } = values;
+  const { readDenyList } = await import('@vitrine/client/deny-lists');
+  return {
+    denyLists: await Promise.all(lists.map(readDenyList)),
+    ...(ak === undefined ? {} : { tpmAk: parseTpmAttestationKey(readInput(ak), ak) }),
+  };
 }
 
 /** @throws UsageError for flags; UnreachableError or RefusedError where there is nothing to judge. */
@@ -59,6 +75,7 @@ export async function verifyLive(
     ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
     ...(values['allow-simulator'] === true ? { allowSimulator: true } : {}),
     ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
+    ...(await furtherTrust(values)),
     ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
   });
   const { allowSimulated } = trust;

@@ -25,16 +25,26 @@ const SPANS = [
   [1, 'second', 'seconds'],
 ] as const;
 const COPIES = {
-  strict: 'limits: strict, so nothing is signed where nothing shows how many copies run',
-  'per-live-copy': 'limits: for each running copy; a restart counts as a full window spent',
+  strict: {
+    anchored: 'limits: strict; an anchor sees to it that one copy signs',
+    alone: 'limits: strict, so nothing is signed where nothing shows how many copies run',
+  },
+  'per-live-copy': {
+    anchored: 'limits: counted on over restarts; an anchor sees to it that one copy signs',
+    alone: 'limits: for each running copy; a restart counts as a full window spent',
+  },
 } as const;
 
-/** One line for each rule, limit and approver, in the order of the manifest. */
-export function policyLines(policy: KeyPolicy): readonly string[] {
+/**
+ * One line for each rule, limit and approver, in the order of the manifest.
+ *
+ * @param isAnchored - Whether the manifest names who remembers how far the state has got.
+ */
+export function policyLines(policy: KeyPolicy, isAnchored = false): readonly string[] {
   return [
     ...policy.rules.map(ruleLine),
     ...(policy.limits ?? []).map(limitLine),
-    ...(policy.copies === undefined ? [] : [COPIES[policy.copies]]),
+    ...(policy.copies === undefined ? [] : [COPIES[policy.copies][isAnchored ? 'anchored' : 'alone']]),
     ...Object.entries(policy.approvers ?? {}).map(([name, approver]) => approverLine(name, approver)),
   ];
 }

@@ -1,12 +1,21 @@
 /**
- * Starts the key service for `vitrine run`: where its code is, what it may read and write.
+ * Starts the key service for `vitrine run`: where its code is, what it may read and write, and what of the
+ * platform is its own.
  *
  * @module
  */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Manifest } from '@vitrine/documents';
-import { type SpawnedKeyService, spawnKeyd } from '@vitrine/keys/client';
+import { KEYD_USER, type SpawnedKeyService, spawnKeyd } from '@vitrine/keys/client';
+import type { HandoverWay } from './handover.ts';
+import type { PlatformChoice } from './platform/choice.ts';
+import { writeKeydArguments } from './platform/keyd-arguments.ts';
+import { platformNeeds } from './platform/needs.ts';
+import { openRelays } from './platform/relay.ts';
 import { clean } from './terminal.ts';
 
 const EXTENSION: string = path.extname(fileURLToPath(import.meta.url));
@@ -18,16 +27,16 @@ export interface StartKeyd {
   readonly manifest: Manifest;
   /** `VITRINE_HOME`. */
   readonly home: string;
+  readonly platform: PlatformChoice;
+  /** The program that runs it; absent: the one of this package. */
+  readonly program?: string;
   readonly genesis: boolean;
   /** Parsed from JSON. */
   readonly release?: unknown;
+  /** How the root comes from another enclave. */
+  readonly handover?: HandoverWay;
   /** Absolute path of bubblewrap, where it works. */
   readonly bubblewrap: string | undefined;
-}
-
-/** Where the simulator keeps its root and keys. */
-function simulatorDirectory(home: string): string {
-  return path.join(home, 'simulator');
 }
 
 /** Where the root and the store of the server with this name are. */
@@ -36,26 +45,63 @@ export function keysDirectory(home: string, name: string): string {
 }
 
 /** @throws UsageError for keys that the manifest names and that cannot be opened. */
-export function startKeyd({ manifest, home, genesis, release, bubblewrap }: StartKeyd): Promise<SpawnedKeyService> {
-  const directory = keysDirectory(home, manifest.name);
-  const simulator = simulatorDirectory(home);
-  return spawnKeyd({
-    node: process.execPath,
-    main: {
-      file: PROGRAM,
-      args: [simulator, directory],
-      // From source, packages are found by a condition of the workspace.
-      nodeOptions: process.execArgv.filter((option) => option.startsWith('--conditions=')),
-    },
-    ...(bubblewrap === undefined ? {} : { bubblewrap }),
-    directory,
-    writable: [simulator],
-    readable: [codeDirectory(import.meta.dirname)],
-    manifest,
-    genesis,
-    ...(release === undefined ? {} : { release }),
-    onLog: (line) => process.stderr.write(`keys: ${clean(line)}\n`),
-  });
+export async function startKeyd(options: StartKeyd): Promise<SpawnedKeyService> {
+  const { manifest, home, platform, genesis, release, bubblewrap } = options;
+  const needs = platformNeeds(platform, manifest.anchor, existsSync);
+  const isRoot = process.getuid?.() === 0;
+  const relays = await openRelays(
+    needs.urls,
+    isRoot && bubblewrap !== undefined && !needs.root ? KEYD_USER : undefined,
+  );
+  // Nothing can open it at the next start, so it must not look as if it could.
+  const passing = platform.roots.some(({ kind }) => kind === 'ephemeral')
+    ? await mkdtemp(path.join(tmpdir(), 'vitrine-keys-'))
+    : undefined;
+  const directory = passing ?? keysDirectory(home, manifest.name);
+  const simulator = path.join(home, 'simulator');
+  const cleanUp = async (): Promise<void> => {
+    await relays.close();
+    if (passing !== undefined) await rm(passing, { recursive: true, force: true });
+  };
+  try {
+    const service = await spawnKeyd({
+      node: process.execPath,
+      main: {
+        file: options.program ?? PROGRAM,
+        args: writeKeydArguments({
+          platform,
+          simulator,
+          directory,
+          genesis,
+          waysOut: Object.fromEntries(needs.urls.map((url) => [url, relays.socketFor(url)])),
+          ...(needs.tpm === undefined ? {} : { tpm: needs.tpm }),
+        }),
+        // From source, packages are found by a condition of the workspace.
+        nodeOptions: process.execArgv.filter((option) => option.startsWith('--conditions=')),
+      },
+      ...(bubblewrap === undefined ? {} : { bubblewrap }),
+      directory,
+      writable: platform.name === 'simulator' || options.program !== undefined ? [simulator] : [],
+      readable: [codeDirectory(import.meta.dirname), relays.directory],
+      devices: needs.devices,
+      ...(needs.root ? { staysRoot: true } : {}),
+      manifest,
+      genesis,
+      ...(release === undefined ? {} : { release }),
+      ...(options.handover === undefined ? {} : { handover: options.handover }),
+      onLog: (line) => process.stderr.write(`keys: ${clean(line)}\n`),
+    });
+    return {
+      ...service,
+      close: async () => {
+        await service.close();
+        await cleanUp();
+      },
+    };
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
 }
 
 /** The outermost `node_modules` that this code is in, else the workspace that it is run from. */

@@ -78,10 +78,19 @@ promise('P7', 'callers, processes, tools and files are said as they are', () => 
 
 promise('P4', 'who can change what has lasting keys or data is said, and nothing where nothing lasts', () => {
   const keys = ['0a'.repeat(32), '0b'.repeat(32)];
-  expect(line('Who can change it')).toBe('');
-  expect(line('Who can change it', { store: 'sealed' })).toBe('nobody: another configuration has another root');
-  expect(line('Who can change it', { data: 'encrypted', upgrade: { kind: 'pinned' } })).toMatch(/^nobody:/);
-  expect(line('Who can change it', { store: 'sealed', upgrade: { kind: 'signed', keys, threshold: 1 } })).toBe(
-    '1 of 2 release keys, without delay: 0a0a0a0a0a0a0a0a…, 0b0b0b0b0b0b0b0b…',
+  expect(line('Can change it')).toBe('');
+  expect(line('Can change it', { store: 'sealed' })).toBe('nobody: another configuration has another root');
+  expect(line('Can change it', { data: 'encrypted', upgrade: { kind: 'pinned' } })).toMatch(/^nobody:/);
+  expect(line('Can change it', { store: 'sealed', upgrade: { kind: 'signed', keys, threshold: 1 } })).toBe(
+    '1 of 2 release keys, without delay (0a0a0a0a0a0a0a0a…, 0b0b0b0b0b0b0b0b…)',
   );
+});
+
+promise('P7', 'who else can have its keys, and whether older copies are noticed, is said where there is a root', () => {
+  const source = { kind: 'x', boundTo: 'y', derivableBy: ['the host'], survivesUpgrade: true, sharedByReplicas: false };
+  const appRoot = { id: '0a'.repeat(32), sources: [source], copies: 'unbounded' } as const;
+  const rows = new Map(surroundings({ ...MANIFEST, store: 'sealed' }, BEST, appRoot));
+  expect(rows.get('Can have its keys')).toBe('the host');
+  expect(rows.get('Copies')).toMatch(/^per live copy/);
+  expect(line('Copies', { store: 'sealed' })).toBe('');
 });

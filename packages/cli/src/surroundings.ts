@@ -1,10 +1,17 @@
 /**
- * What surrounds a hosted server, for people: what the boot binding says was obtained, and what the
- * manifest says about callers, processes, tools and where it may connect to.
+ * What surrounds a hosted server, for people: what the boot binding says was obtained, what the
+ * manifest says about callers, processes, tools and where it may connect to, and who can change it.
  *
  * @module
  */
-import { type BootBinding, type Manifest, needsAppRoot } from '@vitrine/documents';
+import {
+  type BootBinding,
+  describeCopies,
+  describeDerivable,
+  describeUpgrade,
+  type Manifest,
+  needsAppRoot,
+} from '@vitrine/documents';
 
 type Sandbox = BootBinding['sandbox'];
 
@@ -18,6 +25,7 @@ const FILES: Readonly<Record<Sandbox['volume'], string>> = {
 export function surroundings(
   manifest: Manifest,
   sandbox: Sandbox,
+  appRoot?: BootBinding['appRoot'],
 ): readonly (readonly [label: string, text: string])[] {
   return [
     ['Sandbox', describeSandbox(sandbox)],
@@ -30,15 +38,18 @@ export function surroundings(
       manifest.catalogue?.kind === 'pinned' ? 'pinned by the manifest' : 'not bound: they can change while it runs',
     ],
     ...keyRows(manifest),
-    ...(needsAppRoot(manifest) ? [['Who can change it', authority(manifest.upgrade)] as const] : []),
+    ...(needsAppRoot(manifest) ? [['Can change it', authority(manifest.upgrade)] as const] : []),
+    ...(appRoot === undefined
+      ? []
+      : [['Can have its keys', describeDerivable(appRoot)] as const, ['Copies', describeCopies(appRoot)] as const]),
   ];
 }
 
 /** Who can let another configuration have the keys and data of this one. */
 function authority(upgrade: Manifest['upgrade']): string {
-  if (upgrade === undefined || upgrade.kind === 'pinned') return 'nobody: another configuration has another root';
-  const { keys, threshold } = upgrade;
-  return `${threshold} of ${keys.length} release keys, without delay: ${keys.map((key) => `${key.slice(0, 16)}…`).join(', ')}`;
+  const sentence = describeUpgrade(upgrade);
+  if (upgrade === undefined || upgrade.kind === 'pinned') return sentence;
+  return `${sentence} (${upgrade.keys.map((key) => `${key.slice(0, 16)}…`).join(', ')})`;
 }
 
 /** What the key service does for the server; nothing where it has no keys and keeps nothing. */

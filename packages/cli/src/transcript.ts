@@ -14,6 +14,8 @@ interface Question {
   readonly detail: (result: AttestationResult) => string;
 }
 
+const CODE_CHECKS: readonly string[] = ['workload.reference', 'workload.code', 'workload.denied'];
+
 const QUESTIONS: readonly Question[] = [
   {
     text: 'Genuine hardware?',
@@ -22,7 +24,7 @@ const QUESTIONS: readonly Question[] = [
   },
   {
     text: 'Exact code?',
-    covers: (id) => id === 'workload.code' || id === 'workload.reference' || id.startsWith('eventlog.'),
+    covers: (id) => CODE_CHECKS.includes(id) || id.startsWith('eventlog.'),
     detail: codeDetail,
   },
   { text: 'Exact configuration?', covers: (id) => id === 'workload.manifest', detail: configurationDetail },
@@ -88,7 +90,7 @@ export function transcript(result: AttestationResult, subject: string, policyNam
 /** What surrounds the server, where evidence says so. */
 function around({ claims }: AttestationResult, terminal: Terminal): readonly string[] {
   if (claims?.manifest === undefined || claims.sandbox === undefined) return [];
-  const lines = surroundings(claims.manifest, claims.sandbox).map(
+  const lines = surroundings(claims.manifest, claims.sandbox, claims.appRoot).map(
     ([label, text]) => `  ${label.padEnd(23)} ${wrap(clean(text), terminal.width, ' '.repeat(26))}`,
   );
   return ['', 'Around it', ...lines];
@@ -163,9 +165,9 @@ function keyDetail({ claims, scope }: AttestationResult): string {
   return scope === 'live' ? `${key} and is the one of this connection` : key;
 }
 
-/** Six lines that an absent event log was not asked for would hide the others; the limits name them. */
+/** Lines that an absent event log or deny-list was not asked for would hide the others; the limits name them. */
 function worthALine({ id, status }: Check): boolean {
-  return !(id.startsWith('eventlog.') && status === 'waived');
+  return !((id.startsWith('eventlog.') || id === 'workload.denied') && status === 'waived');
 }
 
 /** Checks that were not reached, for the same reason, stand together: they would bury the one that decided. */

@@ -5,10 +5,18 @@
  */
 import { dirname } from 'node:path';
 import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprotocol/client';
-import { type ReferenceValues, UsageError } from '@vitrine/documents';
-import type { AppraisalPolicy, AttestationResult, EndorsementFetcher, PresetName } from '@vitrine/verifier';
+import { type DenyList, type ReferenceValues, UsageError } from '@vitrine/documents';
+import type {
+  AppraisalPolicy,
+  AttestationResult,
+  Endorsement,
+  EndorsementFetcher,
+  PresetName,
+  TpmAttestationKey,
+} from '@vitrine/verifier';
 import { catalogueGuard } from './connect/catalogue-guard.ts';
 import { type Channel, openChannel } from './connect/open-channel.ts';
+import { stateWitness } from './connect/state-witness.ts';
 import { resolveTrust } from './connect/trust.ts';
 import type { FetchLike } from './net/outside-fetch.ts';
 import { normaliseUrl } from './server-url.ts';
@@ -27,6 +35,12 @@ export interface AttestedTransportOptions {
   readonly allowSimulator?: boolean;
   /** PEM of the root of a simulator to accept. */
   readonly simulatorRootPem?: string;
+  /** The attestation key of a TPM to accept, from `parseTpmAttestationKey`. It never reads as verified. */
+  readonly tpmAk?: TpmAttestationKey;
+  /** Deny-lists in addition to those that are kept beside the pins file. */
+  readonly denyLists?: readonly DenyList[];
+  /** What you have of a machine's endorsements. */
+  readonly endorsements?: readonly Endorsement[];
   /** Brings endorsements that neither bundle nor caller has. */
   readonly fetchEndorsements?: EndorsementFetcher;
   /** Told the verdict on each new connection, before it is acted on. */
@@ -87,7 +101,17 @@ export function attestedTransport(url: string, options: AttestedTransportOptions
 }
 
 async function channelFor(url: string, options: AttestedTransportOptions): Promise<Channel> {
-  const { pins, policy, referenceValues, allowSimulator, simulatorRootPem, fetchEndorsements } = options;
+  const {
+    pins,
+    policy,
+    referenceValues,
+    allowSimulator,
+    simulatorRootPem,
+    tpmAk,
+    denyLists,
+    endorsements,
+    fetchEndorsements,
+  } = options;
   const trust = await resolveTrust(url, {
     purpose: 'connect',
     ...(pins === undefined ? {} : { home: dirname(pins), pinsFile: pins }),
@@ -95,6 +119,9 @@ async function channelFor(url: string, options: AttestedTransportOptions): Promi
     ...(referenceValues === undefined ? {} : { referenceValues }),
     ...(allowSimulator === undefined ? {} : { allowSimulator }),
     ...(simulatorRootPem === undefined ? {} : { simulatorRootPem }),
+    ...(tpmAk === undefined ? {} : { tpmAk }),
+    ...(denyLists === undefined ? {} : { denyLists }),
+    ...(endorsements === undefined ? {} : { endorsements }),
     ...(fetchEndorsements === undefined ? {} : { fetchEndorsements }),
   });
   return openChannel({
@@ -102,6 +129,7 @@ async function channelFor(url: string, options: AttestedTransportOptions): Promi
     now: options.now ?? (() => new Date()),
     timeLimitMs: options.timeLimitMs ?? ATTEST_TIME_LIMIT_MS,
     guard: catalogueGuard(trust, pins),
+    witness: stateWitness(trust, pins),
     ...(options.onResult === undefined ? {} : { onResult: options.onResult }),
   });
 }

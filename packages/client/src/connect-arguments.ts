@@ -36,6 +36,19 @@ export const CONNECT_FLAGS = {
     summary: 'accept the simulator with this root certificate (PEM)',
     complete: 'file',
   },
+  'tpm-ak': {
+    type: 'string',
+    value: 'FILE',
+    summary: 'accept the TPM with this attestation key (PEM); a pin keeps it, so this is needed once',
+    complete: 'file',
+  },
+  'deny-list': {
+    type: 'string',
+    multiple: true,
+    value: 'FILE',
+    summary: 'refuse what this list denies, beside the lists that you keep; may be repeated',
+    complete: 'file',
+  },
   'header-file': {
     type: 'string',
     value: 'FILE',
@@ -112,7 +125,11 @@ export const PROXY_FLAGS = {
 
 /** What was given of {@link CONNECT_FLAGS}. */
 export type ConnectFlags = {
-  readonly [K in keyof typeof CONNECT_FLAGS]?: (typeof CONNECT_FLAGS)[K]['type'] extends 'boolean' ? boolean : string;
+  readonly [K in keyof typeof CONNECT_FLAGS]?: (typeof CONNECT_FLAGS)[K] extends { readonly multiple: true }
+    ? readonly string[]
+    : (typeof CONNECT_FLAGS)[K]['type'] extends 'boolean'
+      ? boolean
+      : string;
 };
 
 /** Exit codes of the commands that keep a channel open. */

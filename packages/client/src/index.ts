@@ -48,9 +48,23 @@ export {
   type Scope,
 } from './client-config/mcp-clients.ts';
 export { type VitrineEntry, vitrineEntries } from './client-config/vitrine-entries.ts';
-export { requireTrust } from './connect/judge.ts';
+export { authorityLines } from './connect/authority.ts';
+export { requireTrust, type TrustWatch } from './connect/judge.ts';
+export { ownSimulatorRoots } from './connect/simulator-roots.ts';
+export { type StateWitness, stateWitness } from './connect/state-witness.ts';
 export { resolveTrust, type Trust, type TrustOptions } from './connect/trust.ts';
 export { type Look, type Pinnable, pinnable, verifyUrl } from './connect/verify-url.ts';
+export {
+  denyListsAtHand,
+  denyListsFile,
+  forgetDenyList,
+  type Kept,
+  type KeptDenyList,
+  type KeptDenyLists,
+  keepDenyList,
+  readDenyList,
+  readKeptDenyLists,
+} from './deny-lists/kept-deny-lists.ts';
 export type { Comparison, RowChange, SectionComparison } from './diff/compare.ts';
 export { compareSubjects, type SubjectComparison } from './diff/compare-subjects.ts';
 export { type Facts, GROUPS, type Group, type Rows } from './diff/facts.ts';
@@ -66,16 +80,21 @@ export {
   pinFacts,
   pinReferenceValues,
 } from './pins/pin.ts';
+export { PINNED_TECHNOLOGIES, type PinnedTechnology } from './pins/pinned-registers.ts';
 export type { ExactPin, Pin, PinsDocument, SourcePin } from './pins/pins-document.ts';
 export {
   findPin,
   pinsFile,
   raiseManifestNumber,
   readPins,
+  readState,
   recordCatalogue,
+  recordState,
   removePin,
+  requireNoFall,
   writePin,
 } from './pins/pins-store.ts';
+export { type SealedState, stateText } from './pins/sealed-state.ts';
 export { type Environment, simulatorRootFile, vitrineHome } from './pins/vitrine-home.ts';
 export { type SealSecretOptions, type SecretOwner, sealSecret } from './secrets/seal-secret.ts';
 export { type SubmitOptions, type Submitted, submitSecret } from './secrets/submit-secret.ts';

@@ -52,8 +52,16 @@ const bootShape = object({
       id: hex(32),
       /** What wraps it. All of them are needed together. */
       sources: list(rootSource),
-      /** Whether a restored older copy of the state would be noticed. */
-      copies: oneOf('unbounded'),
+      /** Whether a restored older copy of the state, or a second live one, would be noticed. */
+      copies: oneOf('unbounded', 'anchored'),
+      /** Who remembers how far the state has got; there exactly where `copies` is `anchored`. */
+      anchor: optional(
+        object({
+          kind: text('a kind of anchor', /^[a-z][a-z0-9-]*$/),
+          /** Who can make it forget. */
+          rolledBackBy: list(text('who can put it back'), 0),
+        }),
+      ),
     }),
   ),
   /** Fresh at every boot, so no two boots have the same binding. */
@@ -72,21 +80,50 @@ const channelShape = object({
   leafSpki: hex(32),
   /** SHA-384 of the boot binding's canonical bytes. */
   bootBinding: hex(48),
+  /** How far the sealed state has got; there exactly where the boot binding names an application root. */
+  state: optional(object({ sequence: integer(0), digest: hex(32) })),
+});
+
+const handoverShape = object({
+  type: oneOf('vitrine/handover-binding/v1'),
+  /** Who is speaking: what one side said cannot be shown as the other's. */
+  role: oneOf('giver', 'receiver'),
+  /** This side's challenge to the other. */
+  nonce: base64Url(32),
+  /** The other side's challenge, answered. */
+  peerNonce: base64Url(32),
+  /** Made for this hand-over. Receiver: X25519, what the root is encrypted to. Giver: Ed25519, what signs the envelope. */
+  key: base64Url(32),
+  /** SHA-384 of this side's boot binding's canonical bytes. */
+  bootBinding: hex(48),
+  /** SHA-384 of the receiver's hand-over binding's canonical bytes; there exactly for the giver. */
+  receiver: optional(hex(48)),
 });
 
 /** What holds from boot to shutdown. Immutable. */
 export type BootBinding = Infer<typeof bootShape>;
 /** What holds for one TLS connection. */
 export type ChannelBinding = Infer<typeof channelShape>;
+/** What holds for one hand-over of an application root. */
+export type HandoverBinding = Infer<typeof handoverShape>;
 export type RootSource = Infer<typeof rootSource>;
+export const handoverBindingShape: Shape<HandoverBinding> = handoverShape;
 export const bootBindingShape: Shape<BootBinding> = bootShape;
 export const channelBindingShape: Shape<ChannelBinding> = channelShape;
 
 const DOMAIN = new TextEncoder().encode('vitrine/report-data/v1');
 
+const KINDS = {
+  'vitrine/boot-binding/v1': 'boot',
+  'vitrine/channel-binding/v1': 'channel',
+  'vitrine/handover-binding/v1': 'handover',
+} as const;
+
 /** The 64 bytes of report data that stand for `binding`. The kind follows from the binding's type. */
-export async function reportData(binding: BootBinding | ChannelBinding): Promise<Uint8Array<ArrayBuffer>> {
-  const kind = new TextEncoder().encode(binding.type === 'vitrine/boot-binding/v1' ? 'boot' : 'channel');
+export async function reportData(
+  binding: BootBinding | ChannelBinding | HandoverBinding,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const kind = new TextEncoder().encode(KINDS[binding.type]);
   const length = Uint8Array.of(kind.length >> 8, kind.length & 0xff);
   return digest('SHA-512', concatBytes(DOMAIN, Uint8Array.of(0), length, kind, canonicalBytes(binding)));
 }

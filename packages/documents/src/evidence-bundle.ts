@@ -7,7 +7,14 @@
  *
  * @module
  */
-import { type BootBinding, bootBindingShape, type ChannelBinding, channelBindingShape } from './binding.ts';
+import {
+  type BootBinding,
+  bootBindingShape,
+  type ChannelBinding,
+  channelBindingShape,
+  type HandoverBinding,
+  handoverBindingShape,
+} from './binding.ts';
 import { canonicalBytes } from './canonical.ts';
 import { fromBase64Url, sameBytes, toBase64Url } from './encoding.ts';
 import { type Endorsements, endorsementsShape } from './endorsements.ts';
@@ -20,6 +27,7 @@ import { type JsonValue, parseStrictJson } from './strict-json.ts';
 /** Identifies the collection, RFC 9999 member `__cmwc_t`. */
 const COLLECTION_TYPE = 'tag:vitrine.dev,2026:evidence-bundle/v1';
 const EVENT_LOG_TYPE = 'application/vnd.vitrine.eventlog';
+const LAUNCH_TYPE = /^application\/vnd\.vitrine\.launch\.([a-z0-9-]+)$/;
 const HARDWARE_TYPE = /^application\/vnd\.vitrine\.([a-z0-9-]+)$/;
 /** Far above any real bundle (about 40 kB with endorsements) and far below what hurts to parse. */
 export const MAX_BUNDLE_BYTES: number = 1 << 20;
@@ -30,14 +38,25 @@ export interface HardwareEvidence {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** What a platform launched the workload by, raw, whose digest its evidence has. */
+export interface LaunchDocument {
+  /** `app-compose` of dstack, `init-data` of Confidential Containers. The verifier decides whether it knows it. */
+  readonly kind: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 export interface EvidenceBundle {
   readonly hardware: HardwareEvidence;
   readonly manifest: Manifest;
   readonly boot: BootBinding;
   /** What was extended into the run-time registers, raw, in the format of whoever extended them. */
   readonly eventLog?: Uint8Array<ArrayBuffer>;
+  /** Where the platform was started by a document of its own. */
+  readonly launch?: LaunchDocument;
   /** Absent in evidence that was made at boot and is not about a connection. */
   readonly channel?: ChannelBinding;
+  /** In evidence that one enclave makes for another, and in no other; never beside `channel`. */
+  readonly handover?: HandoverBinding;
   /** What the enclave says of its keys. */
   readonly keyStatements?: KeyStatements;
   readonly endorsements?: Endorsements;
@@ -57,6 +76,11 @@ const DOCUMENTS = {
     mediaType: 'application/vnd.vitrine.channel-binding+json',
     shape: channelBindingShape,
   },
+  handover: {
+    label: 'binding.handover',
+    mediaType: 'application/vnd.vitrine.handover-binding+json',
+    shape: handoverBindingShape,
+  },
   keyStatements: {
     label: 'key-statements',
     mediaType: 'application/vnd.vitrine.key-statements+json',
@@ -73,6 +97,7 @@ const LABELS: readonly string[] = [
   '__cmwc_t',
   'hardware',
   'eventlog',
+  'launch',
   ...Object.values(DOCUMENTS).map((member) => member.label),
 ];
 
@@ -83,7 +108,10 @@ export function formatEvidenceBundle(bundle: EvidenceBundle): string {
     hardware: [`application/vnd.vitrine.${bundle.hardware.technology}`, toBase64Url(bundle.hardware.bytes)],
   };
   if (bundle.eventLog !== undefined) collection['eventlog'] = [EVENT_LOG_TYPE, toBase64Url(bundle.eventLog)];
-  for (const key of ['manifest', 'boot', 'channel', 'keyStatements', 'endorsements'] as const) {
+  if (bundle.launch !== undefined) {
+    collection['launch'] = [`application/vnd.vitrine.launch.${bundle.launch.kind}`, toBase64Url(bundle.launch.bytes)];
+  }
+  for (const key of ['manifest', 'boot', 'channel', 'handover', 'keyStatements', 'endorsements'] as const) {
     const document = bundle[key];
     if (document === undefined) continue;
     const member = DOCUMENTS[key];
@@ -112,7 +140,10 @@ export function parseEvidenceBundle(text: string): EvidenceBundle {
   const technology = HARDWARE_TYPE.exec(hardwareType)?.[1];
   if (technology === undefined) throw malformed(`unknown media type ${JSON.stringify(hardwareType)} of "hardware"`);
   const eventLog = readEventLog(members);
+  const launch = readLaunch(members);
   const channel = readDocument(members, DOCUMENTS.channel, channelBindingShape);
+  const handover = readDocument(members, DOCUMENTS.handover, handoverBindingShape);
+  if (channel !== undefined && handover !== undefined) throw malformed('it is about a connection and a hand-over');
   const keyStatements = readDocument(members, DOCUMENTS.keyStatements, keyStatementsShape);
   const endorsements = readDocument(members, DOCUMENTS.endorsements, endorsementsShape);
   return {
@@ -120,7 +151,9 @@ export function parseEvidenceBundle(text: string): EvidenceBundle {
     manifest: present(readDocument(members, DOCUMENTS.manifest, manifestShape), 'manifest'),
     boot: present(readDocument(members, DOCUMENTS.boot, bootBindingShape), 'binding.boot'),
     ...(eventLog === undefined ? {} : { eventLog }),
+    ...(launch === undefined ? {} : { launch }),
     ...(channel === undefined ? {} : { channel }),
+    ...(handover === undefined ? {} : { handover }),
     ...(keyStatements === undefined ? {} : { keyStatements }),
     ...(endorsements === undefined ? {} : { endorsements }),
   };
@@ -142,6 +175,14 @@ function readEventLog(members: Readonly<Record<string, JsonValue>>): Uint8Array<
   if (mediaType !== EVENT_LOG_TYPE)
     throw malformed(`"eventlog" has media type ${JSON.stringify(mediaType)}, expected ${EVENT_LOG_TYPE}`);
   return bytes;
+}
+
+function readLaunch(members: Readonly<Record<string, JsonValue>>): LaunchDocument | undefined {
+  if (members['launch'] === undefined) return undefined;
+  const [mediaType, bytes] = readRecord(members, 'launch');
+  const kind = LAUNCH_TYPE.exec(mediaType)?.[1];
+  if (kind === undefined) throw malformed(`unknown media type ${JSON.stringify(mediaType)} of "launch"`);
+  return { kind, bytes };
 }
 
 function readDocument<T>(

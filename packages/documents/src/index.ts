@@ -6,16 +6,28 @@
  */
 
 export { digest } from '#digest';
+export { type AnchorTerms, anchorShape } from './anchor.ts';
 export {
   type BootBinding,
   bootBindingShape,
   type ChannelBinding,
   channelBindingShape,
+  type HandoverBinding,
+  handoverBindingShape,
   type RootSource,
   reportData,
 } from './binding.ts';
 export { canonicalBytes, documentDigest } from './canonical.ts';
 export { catalogueBytes } from './catalogue.ts';
+export {
+  type DeniedEntry,
+  type DenyList,
+  denyListShape,
+  denyListSigned,
+  MAX_DENY_LIST_BYTES,
+  parseDenyList,
+} from './deny-list.ts';
+export { describeCopies, describeDerivable } from './describe-root.ts';
 export { parseDocument, parseJsonFile } from './document-file.ts';
 export { concatBytes, fromBase64Url, fromHex, sameBytes, toBase64Url, toHex } from './encoding.ts';
 export { type DcapCollateral, dcapCollateralShape, type Endorsements, endorsementsShape } from './endorsements.ts';
@@ -25,9 +37,12 @@ export {
   type EvidenceBundle,
   formatEvidenceBundle,
   type HardwareEvidence,
+  type LaunchDocument,
   MAX_BUNDLE_BYTES,
   parseEvidenceBundle,
 } from './evidence-bundle.ts';
+export { handoverSpki } from './handover-spki.ts';
+export { type HandoverTerms, handoverTermsShape } from './handover-terms.ts';
 export { egressHostShape } from './host-name.ts';
 export {
   type EvmEffectPattern,
@@ -50,6 +65,7 @@ export {
   needsAppRoot,
   type ServerSource,
 } from './manifest.ts';
+export { nearest } from './nearest.ts';
 export {
   type ReferenceEntry,
   type ReferenceValues,
@@ -57,7 +73,7 @@ export {
   type TdxRegisters,
   tdxRegistersShape,
 } from './reference-values.ts';
-export { type Release, releaseShape, releaseSigned } from './release.ts';
+export { type Release, type ReleaseMeasurement, releaseDigest, releaseShape, releaseSigned } from './release.ts';
 export {
   MAX_SECRET_BYTES,
   requireSecretValue,
@@ -78,7 +94,6 @@ export {
   integer,
   list,
   mapOf,
-  nearest,
   type ObjectOf,
   type Optional,
   object,
@@ -91,4 +106,6 @@ export {
   text,
 } from './shape.ts';
 export { JsonSyntaxError, type JsonValue, parseStrictJson } from './strict-json.ts';
-export { normalUpgrade, type UpgradePolicy, upgradeShape } from './upgrade.ts';
+export { describeDelay, describeUpgrade, normalUpgrade, type UpgradePolicy, upgradeShape } from './upgrade.ts';
+export { formatUtc, parseUtc, utcTimeShape } from './utc-time.ts';
+export { secondsWitnessed, type WitnessStatement, witnessStatementShape, witnessStatementSigned } from './witness.ts';

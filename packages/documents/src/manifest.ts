@@ -6,7 +6,9 @@
  *
  * @module
  */
+import { anchorShape } from './anchor.ts';
 import { documentDigest } from './canonical.ts';
+import { handoverTermsShape } from './handover-terms.ts';
 import { egressHostShape } from './host-name.ts';
 import { keysShape, secretsShape } from './key-spec.ts';
 import { hex, type Infer, integer, list, mapOf, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
@@ -141,6 +143,10 @@ const shape = object({
   signer: optional(object({ port: integer(1), key: text('the name of a key') })),
   /** Which other manifest may have what lasts of this one. Absent: `pinned`, none. */
   upgrade: optional(upgradeShape),
+  /** Who remembers how far the state has got. Absent: nobody, so an older copy of it goes unnoticed. */
+  anchor: optional(anchorShape),
+  /** To which enclaves the application root may be handed. Absent: to none. */
+  handover: optional(handoverTermsShape),
   runtime: object({ vitrine: text('a version'), node: text('a version') }),
 });
 

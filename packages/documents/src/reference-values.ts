@@ -11,9 +11,11 @@ const tdxRegisters = object({
   rtmr0: hex(48),
   rtmr1: hex(48),
   rtmr2: hex(48),
-  rtmr3: hex(48),
-  /** Where these three are absent, they must be zero in the evidence. */
+  /** May be absent only where `launch` is an app-compose, whose event log explains it: it differs for each instance. */
+  rtmr3: optional(hex(48)),
+  /** Where it is absent, it must be zero in the evidence, or what manifest or launch document demand. */
   mrconfigid: optional(hex(48)),
+  /** Where these two are absent, they must be zero in the evidence. */
   mrowner: optional(hex(48)),
   mrownerconfig: optional(hex(48)),
 });
@@ -26,7 +28,7 @@ const sgxRegisters = object({
 
 const snpRegisters = object({
   measurement: hex(48),
-  /** Where it is absent, it must be zero in the evidence. */
+  /** Where it is absent, it must be zero in the evidence, or what manifest or launch document demand. */
   hostdata: optional(hex(32)),
 });
 
@@ -65,10 +67,20 @@ const common = {
   manifestDigest: hex(48),
 } as const;
 
+/** SHA-256 of the document that the platform launches the workload by, where there is one. */
+const launch = optional(hex(32));
+
 const entry = tagged('technology', {
-  tdx: object({ technology: oneOf('tdx'), registers: tdxRegisters, ...common }),
+  tdx: object({ technology: oneOf('tdx'), registers: tdxRegisters, launch, ...common }),
   sgx: object({ technology: oneOf('sgx'), registers: sgxRegisters, ...common }),
-  snp: object({ technology: oneOf('snp'), registers: snpRegisters, ...common }),
+  snp: object({
+    technology: oneOf('snp'),
+    registers: snpRegisters,
+    launch,
+    /** What the launch digest covers. Absent: firmware alone, as on EC2 and GCE. `image`: kernel, command line and root file system too. */
+    covers: optional(oneOf('image')),
+    ...common,
+  }),
   nitro: object({ technology: oneOf('nitro'), registers: nitroRegisters, ...common }),
   tpm: object({ technology: oneOf('tpm'), registers: tpmRegisters, ...common }),
 });

@@ -3,20 +3,8 @@ import { expect } from 'vitest';
 import { promise } from '../../../test/promises.ts';
 import { parseDocument } from './document-file.ts';
 import { UsageError } from './errors.ts';
-import {
-  either,
-  hex,
-  integer,
-  list,
-  mapOf,
-  nearest,
-  object,
-  oneOf,
-  optional,
-  showPath,
-  tagged,
-  text,
-} from './shape.ts';
+import { nearest } from './nearest.ts';
+import { either, hex, integer, list, mapOf, object, oneOf, optional, showPath, tagged, text } from './shape.ts';
 
 const dinner = object({
   guests: list(object({ name: text('a name', /^[A-Z]/), seat: optional(integer(1)) })),

@@ -41,6 +41,7 @@ export function localKeyService({ source, manifest, randomBytes }: LocalKeyServi
     },
     survivesRestart: false,
     credential: () => Promise.reject(none('a credential is wanted')),
+    rewrap: () => Promise.reject(none('a root is to be wrapped anew')),
     acceptSecret: () => Promise.reject(none('a secret was handed in')),
     signReceipt: () => Promise.reject(none('a receipt is to be signed')),
     failed: new Promise(() => undefined),

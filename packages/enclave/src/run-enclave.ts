@@ -18,6 +18,7 @@ import {
   type HealthState,
   openFrontDoor,
 } from './front-door/front-door.ts';
+import type { HandoverOptions } from './front-door/handover-endpoint.ts';
 import { ServerFailedError } from './gateway/failure.ts';
 import type { Gateway, GatewayOptions } from './gateway/gateway.ts';
 import { type Authenticator, createAuthenticator } from './guard/authenticate.ts';
@@ -51,6 +52,8 @@ export interface EnclaveOptions {
   /** Cryptographically secure. */
   readonly randomBytes: (length: number) => Uint8Array;
   readonly limits?: Partial<FrontDoorLimits>;
+  /** Brings endorsements for the evidence of another enclave, which the key service cannot fetch. */
+  readonly endorsementsFor?: HandoverOptions['endorsementsFor'];
   /** Gets the operator's log, a line of JSON at a time; absent: nothing is logged. */
   readonly onLog?: (line: string) => void;
   /** Port of 127.0.0.1 for metrics, 0 for any free one; absent: there are none. */
@@ -113,6 +116,7 @@ async function start(options: EnclaveOptions): Promise<RunningEnclave> {
     handle: async (request, response, principal) => gateway?.handle(request, response, principal),
     auth: { settings: auth, authenticator },
     ...(wantsSecrets(manifest) ? { acceptSecret: (sealed: unknown) => keys.acceptSecret(sealed) } : {}),
+    ...handoverOf(options),
     state: () => state,
     now: () => performance.now(),
     limits: { ...options.limits, requests: requestLimits(options) },
@@ -203,6 +207,12 @@ async function startGateway(
     await door.close();
     throw cause;
   }
+}
+
+function handoverOf({ keys: { handover }, endorsementsFor }: EnclaveOptions): { readonly handover?: HandoverOptions } {
+  if (handover === undefined) return {};
+  const answer = handover.answer.bind(handover);
+  return { handover: { answer, ...(endorsementsFor === undefined ? {} : { endorsementsFor }) } };
 }
 
 /** Whether something of the manifest is handed in by its owner. */

@@ -4,6 +4,18 @@
  *
  * @module
  */
+export { HANDOVER_CHECKS, type HandoverCheckInfo } from './handover/checks.ts';
+export { MAX_MESSAGE_BYTES as MAX_HANDOVER_BYTES } from './handover/message-size.ts';
+export type { HandoverAnswer, HandoverExchange } from './handover/receive-app-root.ts';
+export { isRetriable } from './handover/refusal.ts';
+export {
+  evidenceIn,
+  HANDOVER_PATH,
+  type RelayOptions,
+  type RelayResponse,
+  type RelaySend,
+  relayHandover,
+} from './handover/relay.ts';
 export { holdSocket } from './process/hold-socket.ts';
 export { inheritedDescriptors } from './process/inherited-descriptors.ts';
 export type { KeydProgram } from './process/keyd-arguments.ts';

@@ -57,6 +57,7 @@ interface Asked {
   readonly tools?: readonly string[];
   readonly principal?: string;
   readonly isolated?: boolean;
+  readonly anchored?: boolean;
   readonly now?: Date;
   readonly keys?: Readonly<Record<string, KeySpec>>;
 }
@@ -66,6 +67,7 @@ const explain = (request: unknown, given: Asked = {}): Explanation =>
     request,
     asker: { principal: given.principal ?? 'ada', tools: given.tools ?? ['greet'] },
     isolated: given.isolated ?? true,
+    ...(given.anchored === undefined ? {} : { anchored: given.anchored }),
     now: given.now ?? NOON,
   });
 const transaction = (transaction: unknown, key = 'hot'): unknown => ({
@@ -165,10 +167,11 @@ const unusable: readonly (readonly [what: string, request: unknown, says: RegExp
     { method: 'encrypt', params: { key: 'notes', context: 'notes', plaintext: 'AB' } },
     /^request\.parameters encrypt: plaintext is not canonical/,
   ],
-  ['a request without params', { method: 'sign' }, /^request\.shape the request: *missing field "params"/],
+  ['a request without params', { method: 'sign' }, /^request\.shape the request: missing field "params"/],
   ['a request with an id', { id: 1, method: 'sign', params: {} }, /^request\.shape the request: id unknown field/],
-  ['a list', [], /^request\.shape /],
-  ['nothing', undefined, /^request\.shape /],
+  ['a list', [], /^request\.shape the request: expected an object, found a list$/],
+  ['nothing', undefined, /^request\.shape the request: expected an object, found nothing$/],
+  ['a slip', { method: 'evm.signTransacton', params: {} }, /no key.*; did you mean "evm\.signTransaction"\?$/],
 ];
 for (const [what, request, says] of unusable) {
   promise('P4', `${what} is a mistake of the asker, and no decision`, () => {
@@ -197,4 +200,17 @@ promise('P4', 'it needs no key: nothing is signed, encrypted or counted', () => 
   });
   const asked = { keys: { hot: limited } };
   for (let time = 0; time < 3; time++) expect(explain(transaction(unsigned(1n)), asked).decision).toBe('allow');
+});
+
+promise('P4', 'strict limits are explained as they are decided: with an anchor alone', () => {
+  const strict = {
+    hot: keySpec({
+      rules: [pay()],
+      limits: [{ id: 'often', kind: 'rate', max: 1, window: 60, per: 'key' }],
+      copies: 'strict',
+    }),
+  };
+  expect(explain(transaction(unsigned(1n)), { keys: strict }).decision).toBe('deny');
+  expect(explain(transaction(unsigned(1n)), { keys: strict, anchored: false }).decision).toBe('deny');
+  expect(explain(transaction(unsigned(1n)), { keys: strict, anchored: true }).decision).toBe('allow');
 });

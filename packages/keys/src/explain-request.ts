@@ -5,8 +5,18 @@
  *
  * @module
  */
-import { type KeySpec, object, type Shape, showPath, text, UsageError, VitrineError } from '@vitrine/documents';
+import {
+  type KeySpec,
+  nearest,
+  object,
+  type Shape,
+  showPath,
+  text,
+  UsageError,
+  VitrineError,
+} from '@vitrine/documents';
 import { RefusedRequestError } from './intent.ts';
+import { keyMethods } from './keyd/method-parameters.ts';
 import { isKeyMethod, prepareRequest, type SigningRing } from './keyd/prepare-request.ts';
 import { RequestError } from './keyd/request-error.ts';
 import { evaluate } from './policy/evaluate.ts';
@@ -21,6 +31,8 @@ export interface ExplainRequest {
   readonly asker: { readonly principal: string; readonly tools: readonly string[] };
   /** Whether each caller has a server of its own. */
   readonly isolated: boolean;
+  /** Whether there is a freshness anchor. Absent: not. */
+  readonly anchored?: boolean;
   readonly now: Date;
 }
 
@@ -44,13 +56,18 @@ const NO_RING: SigningRing = {
  *
  * @throws UsageError for policies that do not load, and for a request of another form.
  */
-export function explainRequest({ keys, request, asker, isolated, now }: ExplainRequest): Explanation {
+export function explainRequest({ keys, request, asker, isolated, anchored = false, now }: ExplainRequest): Explanation {
   const policies = new Map(
-    Object.entries(keys).map(([name, spec]) => [name, loadPolicy(name, spec, { isolated })] as const),
+    Object.entries(keys).map(([name, spec]) => [name, loadPolicy(name, spec, { isolated, anchored })] as const),
   );
   const { method, params } = readRequest(request);
   if (!isKeyMethod(method)) {
-    throw new UsageError('request.method', `${JSON.stringify(method)} uses no key, so no policy decides about it`);
+    const near = nearest(method, Object.keys(keyMethods));
+    const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`;
+    throw new UsageError(
+      'request.method',
+      `${JSON.stringify(method)} uses no key, so no policy decides about it${hint}`,
+    );
   }
   const specOf = (name: string): KeySpec => {
     const spec = Object.hasOwn(keys, name) ? keys[name] : undefined;
@@ -75,5 +92,6 @@ function readRequest(value: unknown): { readonly method: string; readonly params
   const parsed = requestShape.parse(value);
   if (parsed.ok) return parsed.value;
   const [issue] = parsed.issues;
-  throw new UsageError('request.shape', `the request: ${showPath(issue?.path ?? [])} ${issue?.message ?? ''}`.trim());
+  const place = showPath(issue?.path ?? []);
+  throw new UsageError('request.shape', `the request: ${place}${place && ' '}${issue?.message ?? 'malformed'}`);
 }

@@ -6,9 +6,26 @@
  * @module
  */
 
-export { type NumberedManifest, readRelease, type Signers, signersOf } from './app-root/release.ts';
+export { type AnchorExchange, createServiceAnchor, type ServiceAnchorOptions } from './anchor/service-anchor.ts';
+export { exclusively } from './app-root/exclusive.ts';
+export {
+  admittedMeasurements,
+  type NumberedManifest,
+  readRelease,
+  requireRelease,
+  type Signers,
+  signersOf,
+  type Upgrade,
+} from './app-root/release.ts';
+export {
+  type EnforcedDelay,
+  enforcedDelay,
+  faultOf,
+  type WitnessStanding,
+  witnessStandings,
+} from './app-root/witnesses.ts';
 export { type WrappedFor, wrappedFor } from './app-root/wrapped-for.ts';
 export { type ExplainRequest, explainRequest } from './explain-request.ts';
-export type { Platform } from './keyd/contract.ts';
+export type { Platform } from './keyd/platform.ts';
 export type { RunKeydOptions } from './process/answer-supervisor.ts';
 export { runKeyd } from './process/keyd-main.ts';

@@ -63,6 +63,23 @@ export interface KeyService {
    * @throws UsageError for one that is malformed, of a wrong owner, old, or for another manifest.
    */
   acceptSecret(sealed: unknown): Promise<SealedSecretReceipt>;
+  /**
+   * Wraps the root anew while everything runs, with a fresh salt and what its sources give now: after a secret of
+   * the platform was changed, or as a matter of routine. Nothing that is derived changes.
+   *
+   * @throws UsageError `keys.no-root` where nothing lasts; where it fails, what was there is kept.
+   */
+  rewrap(): Promise<void>;
+  /** Hands the root over; there exactly where the manifest has terms for it and there is one. */
+  readonly handover?: {
+    /**
+     * Answers a message of another enclave's key service.
+     *
+     * @param endorsements - What was fetched for the evidence in it, as `vitrine/endorsements/v1`.
+     * @throws UsageError with the identifier of the check that refuses; VitrineError `busy`.
+     */
+    answer(message: string, endorsements?: unknown): Promise<string>;
+  };
   /** Signs a receipt payload with the instance's receipt key: compact JWS, EdDSA, `typ` `vitrine-receipt+jwt`. */
   signReceipt(payload: Readonly<Record<string, unknown>>): Promise<string>;
   /** Resolves when the service has ended by itself, with the reason; otherwise it never settles. */

@@ -15,6 +15,7 @@ import { makeQuote } from './quote.ts';
 import { launchRegisters, type Registers, registerClaims } from './registers.ts';
 import { simulatedRootSecret } from './root-secret.ts';
 import { openState } from './state.ts';
+import type { TdBody } from './td-body.ts';
 
 export interface SimulatorOptions {
   /** Where its root and keys are kept; made when it is not there. */
@@ -46,6 +47,12 @@ export interface Simulator {
    * @param manifestDigest - SHA-384, 96 lower-case hexadecimal digits.
    */
   launch(manifestDigest: string): SimulatedTd;
+  /**
+   * Launches a TD that was measured elsewhere: for emulators of platforms with registers of their own.
+   *
+   * @param mrConfigId - 48 bytes that a host sets at launch; zero where it is absent.
+   */
+  launchMeasured(registers: Registers, mrConfigId?: Uint8Array): SimulatedTd;
   /** Endorsements for now; made anew when they are older than a day. */
   collateral(): DcapCollateral;
   /** What the registers of a TD with that manifest must be. */
@@ -77,6 +84,22 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     return latest.collateral;
   };
 
+  const started = (registers: Registers, mrConfigId: Uint8Array = new Uint8Array(48)): SimulatedTd => ({
+    technology: 'tdx',
+    registers,
+    quote: async (reportData) => {
+      if (reportData.length !== 64) {
+        throw new UsageError(
+          'simulator.report-data',
+          `report data must be exactly 64 bytes, found ${reportData.length}`,
+        );
+      }
+      const body = (good: TdBody): TdBody => ({ ...good, mrConfigId });
+      return makeQuote(pki, attestationKey, registerClaims(registers, reportData), { body });
+    },
+    endorsements: async () => ({ type: 'vitrine/endorsements/v1', dcap: [collateral()] }),
+  });
+
   return {
     rootPem,
     rootFile,
@@ -85,23 +108,8 @@ export async function openSimulator(options: SimulatorOptions): Promise<Simulato
     fmspc: toHex(pki.platform.fmspc).toUpperCase(),
     collateral,
     rootSecret: () => simulatedRootSecret(options.directory),
-    launch: (manifestDigest) => {
-      const registers = launchRegisters(release, manifestDigest);
-      return {
-        technology: 'tdx',
-        registers,
-        quote: async (reportData) => {
-          if (reportData.length !== 64) {
-            throw new UsageError(
-              'simulator.report-data',
-              `report data must be exactly 64 bytes, found ${reportData.length}`,
-            );
-          }
-          return makeQuote(pki, attestationKey, registerClaims(registers, reportData));
-        },
-        endorsements: async () => ({ type: 'vitrine/endorsements/v1', dcap: [collateral()] }),
-      };
-    },
+    launch: (manifestDigest) => started(launchRegisters(release, manifestDigest)),
+    launchMeasured: started,
     referenceValues: (manifestDigest) => simulatedReferenceValues(release, manifestDigest),
   };
 }

@@ -72,7 +72,8 @@ export async function createOnce(file: string, content: string | Uint8Array): Pr
   }
 }
 
-async function replace(file: string, text: string): Promise<void> {
+/** The file has all of `text`, whatever was there. */
+export async function replace(file: string, text: string): Promise<void> {
   const temporary = temporaryName(file);
   await writeFile(temporary, text, { mode: 0o600, flag: 'wx' });
   await rename(temporary, file);
@@ -82,7 +83,8 @@ function temporaryName(file: string): string {
   return `${file}.${randomBytes(8).toString('hex')}.tmp`;
 }
 
-async function readIfThere(file: string): Promise<string | undefined> {
+/** `undefined` where there is no such file. */
+export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {

@@ -1,8 +1,8 @@
 /**
  * A commit: what is to be encrypted and written for a list of changes, and what the head is afterwards.
  *
- * Everything is worked out before the first byte is written, so a change that cannot be made leaves no
- * transaction behind.
+ * A list is worked out before its first byte is written, so one that cannot be made writes nothing. Several lists can
+ * be one commit: each is prepared on the draft that the one before it left.
  *
  * @module
  */
@@ -26,19 +26,25 @@ export interface ScopedChange {
   readonly value: Uint8Array | undefined;
 }
 
-interface Before {
+/** What the commit under way has come to so far. */
+export interface Draft {
+  /** Digest of the set of records. */
+  readonly set: Uint8Array;
+  readonly count: number;
+  readonly lastRow: number;
+  readonly written: readonly Written[];
+}
+
+interface Store {
   readonly name: Uint8Array;
   readonly keys: StoreKeys;
   readonly live: LiveRecords;
-  readonly head: FullHead;
   readonly epoch: number;
-  readonly lastRow: number;
 }
 
-export interface PreparedCommit {
-  readonly head: FullHead;
-  readonly lastRow: number;
-  /** Each record that changes, as it is when the commit has been written. */
+export interface PreparedChanges {
+  readonly draft: Draft;
+  /** Each record that changes, as it is when the changes have been written. */
   readonly after: readonly (readonly [place: Uint8Array, record: LiveRecord | undefined])[];
   /** To be called in a transaction. */
   readonly write: (database: Database) => void;
@@ -48,14 +54,16 @@ export interface PreparedCommit {
  * @returns `undefined` where nothing would change.
  * @throws UsageError for a bad name or a content that is too large.
  */
-export function prepareCommit(changes: readonly ScopedChange[], before: Before): PreparedCommit | undefined {
-  const { name, keys, live, epoch } = before;
+export function prepareChanges(
+  changes: readonly ScopedChange[],
+  { name, keys, live, epoch }: Store,
+  before: Draft,
+): PreparedChanges | undefined {
   const staged = new Map<string, readonly [Uint8Array, LiveRecord | undefined]>();
   const writes: ((database: Database) => void)[] = [];
   const written: Written[] = [];
-  const set = Uint8Array.from(before.head.set);
-  let { lastRow } = before;
-  let { count } = before.head;
+  const set = Uint8Array.from(before.set);
+  let { count, lastRow } = before;
 
   for (const change of changes) {
     const { scope } = change;
@@ -98,15 +106,22 @@ export function prepareCommit(changes: readonly ScopedChange[], before: Before):
   }
 
   if (written.length === 0) return undefined;
-  const head = nextHead(before.head, epoch, written, { count, set });
-  const sealed = sealHead(keys, name, head);
   return {
-    head,
-    lastRow,
+    draft: { set, count, lastRow, written: [...before.written, ...written] },
     after: [...staged.values()],
     write: (database) => {
       for (const write of writes) write(database);
-      database.updateHead(sealed.seal, sealed.body);
     },
   };
+}
+
+/** The head that a draft becomes, to be written in its transaction. */
+export function headOf(
+  { name, keys, epoch }: Store,
+  before: FullHead,
+  { written, count, set }: Draft,
+): { readonly head: FullHead; readonly write: (database: Database) => void } {
+  const head = nextHead(before, epoch, written, { count, set });
+  const { seal, body } = sealHead(keys, name, head);
+  return { head, write: (database) => database.updateHead(seal, body) };
 }

@@ -32,7 +32,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export interface Database {
   /** Runs `work` in a transaction that is durable on return. Where it throws, nothing was changed. */
-  readonly transaction: (work: () => void) => void;
+  readonly transaction: <T>(work: () => T) => T;
   readonly insertHead: (salt: Uint8Array, seal: Uint8Array, body: Uint8Array) => void;
   readonly updateHead: (seal: Uint8Array, body: Uint8Array) => void;
   readonly head: () => Row | undefined;
@@ -140,8 +140,9 @@ function prepare(connection: DatabaseSync): Database {
         undo();
         begin.run();
         try {
-          work();
+          const result = work();
           commit.run();
+          return result;
         } catch (error) {
           undo();
           throw error;

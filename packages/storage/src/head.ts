@@ -1,6 +1,7 @@
 /**
- * The head of a store: how many commits there were, a digest over all of them in their order, and a digest
- * of the set of records as it now is. It is written, authenticated, in the transaction of each commit.
+ * The head of a store: how many commits there were, a digest over all of them in their order, that digest one
+ * commit ago, and a digest of the set of records as it now is. It is written, authenticated, in the transaction of
+ * each commit.
  *
  * The digest of the set is the sum (exclusive or) of a keyed hash of each record's place, version, epoch and
  * seal. It can be kept up to date at the cost of one record, and it is never seen in clear: without that, sums
@@ -32,6 +33,8 @@ export interface Head {
 export interface FullHead {
   readonly sequence: number;
   readonly digest: Uint8Array;
+  /** The digest before the last commit; zeros in a new store. */
+  readonly previous: Uint8Array;
   /** Epoch of the last commit. */
   readonly epoch: number;
   /** Number of records. */
@@ -59,9 +62,21 @@ export function showHead({ sequence, digest }: FullHead): Head {
   return { sequence, digest: toHex(digest) };
 }
 
+/** The head before the last commit; `undefined` for a new store. */
+export function showPrevious({ sequence, previous }: FullHead): Head | undefined {
+  return sequence === 0 ? undefined : { sequence: sequence - 1, digest: toHex(previous) };
+}
+
 export function firstHead(storeName: Uint8Array, salt: Uint8Array, epoch: number): FullHead {
   const digest = sha256(fields(GENESIS, storeName, salt));
-  return { sequence: 0, digest, epoch, count: 0, set: new Uint8Array(HASH_BYTES) };
+  return {
+    sequence: 0,
+    digest,
+    previous: new Uint8Array(HASH_BYTES),
+    epoch,
+    count: 0,
+    set: new Uint8Array(HASH_BYTES),
+  };
 }
 
 export function nextHead(
@@ -73,7 +88,7 @@ export function nextHead(
   const sequence = previous.sequence + 1;
   const items = written.flatMap((one) => [integers(one.version, one.epoch, one.seal.length), one.place, one.seal]);
   const digest = sha256(fields(COMMIT), previous.digest, integers(sequence, epoch, written.length), ...items);
-  return { sequence, digest, epoch, count, set };
+  return { sequence, digest, previous: previous.digest, epoch, count, set };
 }
 
 /** What a record adds to the digest of the set. */
@@ -87,8 +102,8 @@ export function toggle(set: Uint8Array, member: Uint8Array): void {
 }
 
 /**
- * The head as it is written: its numbers, its digest and the masked digest of the set, and an authentication code
- * (HMAC-SHA-256) over all of it.
+ * The head as it is written: its numbers, its digest, the one before it and the masked digest of the set, and an
+ * authentication code (HMAC-SHA-256) over all of it.
  *
  * The mask is a keyed hash of what names the commit. Two heads with one mask would have one digest of all commits,
  * and so one set: there is nothing to learn from them.
@@ -97,7 +112,7 @@ export function sealHead({ heads, masks }: HeadKeys, storeName: Uint8Array, head
   const numbers = integers(head.sequence, head.epoch, head.count);
   const set = Uint8Array.from(head.set);
   toggle(set, masks.digest(numbers, head.digest));
-  const body = concatBytes(numbers, head.digest, set);
+  const body = concatBytes(numbers, head.digest, head.previous, set);
   return { seal: heads.digest(fields(HEAD, storeName, body)), body };
 }
 
@@ -107,10 +122,12 @@ export function openHead(
   storeName: Uint8Array,
   { seal, body }: Sealed,
 ): FullHead | undefined {
-  if (body.length !== NUMBERS_BYTES + 2 * HASH_BYTES || seal.length !== HASH_BYTES) return undefined;
+  if (body.length !== NUMBERS_BYTES + 3 * HASH_BYTES || seal.length !== HASH_BYTES) return undefined;
   if (!timingSafeEqual(seal, heads.digest(fields(HEAD, storeName, body)))) return undefined;
   const digest = body.slice(NUMBERS_BYTES, NUMBERS_BYTES + HASH_BYTES);
-  const set = body.slice(NUMBERS_BYTES + HASH_BYTES);
+  const previous = body.slice(NUMBERS_BYTES + HASH_BYTES, NUMBERS_BYTES + 2 * HASH_BYTES);
+  const set = body.slice(NUMBERS_BYTES + 2 * HASH_BYTES);
   toggle(set, masks.digest(body.subarray(0, NUMBERS_BYTES), digest));
-  return { sequence: readInteger(body, 0), epoch: readInteger(body, 8), count: readInteger(body, 16), digest, set };
+  const [sequence, epoch, count] = [readInteger(body, 0), readInteger(body, 8), readInteger(body, 16)];
+  return { sequence, digest, previous, epoch, count, set };
 }

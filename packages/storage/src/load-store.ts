@@ -6,7 +6,7 @@
 import { sameBytes } from '@vitrine/documents';
 import type { Database } from './database.ts';
 import { missing } from './files.ts';
-import { type FullHead, firstHead, type Head, openHead, sealHead, showHead } from './head.ts';
+import { type FullHead, firstHead, openHead, sealHead } from './head.ts';
 import { type LiveRecords, loadLiveRecords } from './live-records.ts';
 import { nameBytes } from './names.ts';
 import { StorageError } from './storage-error.ts';
@@ -24,7 +24,7 @@ export interface Loaded {
 export function loadStore(
   database: Database,
   file: string,
-  { key, name, epoch, randomBytes, expectHead, create }: SealedStoreOptions,
+  { key, name, epoch, randomBytes, create }: SealedStoreOptions,
 ): Loaded {
   const storeName = nameBytes('store', name);
   // Only a store whose making was cut short has tables and nothing in them; it never acknowledged anything.
@@ -47,7 +47,7 @@ export function loadStore(
         `the ${live.count()} records of the store are not the ${head.count} of its last commit: some are older, missing or from elsewhere. Restore the whole file`,
       );
     }
-    checkFresh(head, epoch, expectHead);
+    checkEpoch(head, epoch);
     return { name: storeName, keys, head, live, lastRow };
   } catch (error) {
     keys.wipe();
@@ -62,21 +62,12 @@ function damagedHead(): StorageError {
   );
 }
 
-function checkFresh(head: FullHead, epoch: number, expected: Head | undefined): void {
-  if (head.epoch > epoch) {
-    throw new StorageError(
-      'storage.rolled-back',
-      `the store was last written in epoch ${head.epoch}, and it is opened in epoch ${epoch}: what counts the epochs is older than the store`,
-    );
-  }
-  if (expected === undefined) return;
-  const { sequence, digest } = showHead(head);
-  if (sequence !== expected.sequence || digest !== expected.digest) {
-    throw new StorageError(
-      'storage.rolled-back',
-      `expected the store at commit ${expected.sequence} (${expected.digest.slice(0, 16)}…), and it is at ${sequence} (${digest.slice(0, 16)}…): the file is older than what was remembered of it, or has gone another way since`,
-    );
-  }
+function checkEpoch(head: FullHead, epoch: number): void {
+  if (head.epoch <= epoch) return;
+  throw new StorageError(
+    'storage.rolled-back',
+    `the store was last written in epoch ${head.epoch}, and it is opened in epoch ${epoch}: what counts the epochs is older than the store`,
+  );
 }
 
 function initialise(

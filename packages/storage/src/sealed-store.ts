@@ -6,15 +6,15 @@
  * noticed when the store is opened; a changed content is noticed when it is read.
  *
  * What is not noticed: an older file put back as a whole, while the store is closed. For that somebody else has
- * to remember {@link SealedStore.head}; see `expectHead` of the options.
+ * to remember {@link SealedStore.head}, and to compare it with that of the store when it was opened.
  *
  * @module
  */
 import { resolve } from 'node:path';
-import { type PreparedCommit, prepareCommit, type ScopedChange } from './commit.ts';
+import { type Draft, headOf, prepareChanges, type ScopedChange } from './commit.ts';
 import { type Database, openDatabase } from './database.ts';
 import { missing, prepareFiles } from './files.ts';
-import { type Head, showHead } from './head.ts';
+import { type Head, showHead, showPrevious } from './head.ts';
 import type { LiveRecord, Usage } from './live-records.ts';
 import { type Loaded, loadStore } from './load-store.ts';
 import { nameBytes } from './names.ts';
@@ -51,7 +51,16 @@ export interface SealedStore {
    * but if the machine stops then, it may turn out to have been written.
    */
   readonly commit: (changes: readonly Change[]) => Head;
+  /**
+   * Runs `work`, which does not wait; all that it changes in the store is one commit, durable on return. Where it
+   * throws, none of it is. An error of the store that `work` catches ends the commit all the same.
+   *
+   * @param work - Is given what says whether anything was changed so far.
+   */
+  readonly together: <T>(work: (hasChanged: () => boolean) => T) => T;
   readonly head: () => Head;
+  /** What the head was before the last commit; `undefined` for a new store. */
+  readonly previousHead: () => Head | undefined;
   readonly usage: (tenant: string) => Usage;
   /** Idempotent. */
   readonly close: () => void;
@@ -80,7 +89,17 @@ export function openSealedStore(options: SealedStoreOptions): SealedStore {
   }
 }
 
+/** The commit under way. */
+interface Current {
+  draft: Draft;
+  /** What records were before, in the order of their changes. */
+  readonly undo: (readonly [place: Uint8Array, record: LiveRecord | undefined])[];
+  failure?: unknown;
+}
+
 function createStore(database: Database, { name, keys, live, ...loaded }: Loaded, epoch: number): SealedStore {
+  const store = { name, keys, live, epoch };
+  let current: Current | undefined;
   let head = loaded.head;
   let lastRow = loaded.lastRow;
   let closed = false;
@@ -97,14 +116,52 @@ function createStore(database: Database, { name, keys, live, ...loaded }: Loaded
   const demandOpen = (): void => {
     if (closed) throw new StorageError('storage.closed', 'the store was closed');
   };
-  const write = (changes: readonly ScopedChange[]): PreparedCommit | undefined => {
+  const together = <T>(work: (hasChanged: () => boolean) => T): T => {
     demandOpen();
-    const prepared = prepareCommit(changes, { name, keys, live, head, epoch, lastRow });
-    if (prepared === undefined) return undefined;
-    database.transaction(() => prepared.write(database));
-    for (const [place, record] of prepared.after) live.set(place, record);
-    ({ head, lastRow } = prepared);
-    return prepared;
+    const hasChanged = (): boolean => (current?.draft.written.length ?? 0) > 0;
+    if (current !== undefined) return work(hasChanged);
+    const mine: Current = { draft: { set: head.set, count: head.count, lastRow, written: [] }, undo: [] };
+    current = mine;
+    try {
+      const done = database.transaction(() => {
+        const result = work(hasChanged);
+        if (mine.failure !== undefined) throw mine.failure;
+        if (mine.draft.written.length === 0) return { result, head };
+        const next = headOf(store, head, mine.draft);
+        next.write(database);
+        return { result, head: next.head };
+      });
+      ({ head } = done);
+      ({ lastRow } = mine.draft);
+      return done.result;
+    } catch (error) {
+      for (const [place, record] of mine.undo.reverse()) live.set(place, record);
+      throw error;
+    } finally {
+      current = undefined;
+    }
+  };
+  /** @returns The records that changed, as they are now. */
+  const write = (changes: readonly ScopedChange[]): readonly (LiveRecord | undefined)[] => {
+    demandOpen();
+    const mine = current;
+    if (mine === undefined) return together(() => write(changes));
+    // After an error SQLite may have ended the transaction: what is written now would stand by itself.
+    if (mine.failure !== undefined) throw mine.failure;
+    const prepared = prepareChanges(changes, store, mine.draft);
+    if (prepared === undefined) return [];
+    try {
+      prepared.write(database);
+    } catch (error) {
+      mine.failure = error;
+      throw error;
+    }
+    for (const [place, record] of prepared.after) {
+      mine.undo.push([place, live.get(place)]);
+      live.set(place, record);
+    }
+    mine.draft = prepared.draft;
+    return prepared.after.map(([, record]) => record);
   };
   const nameOf = (scope: Scope, record: LiveRecord): string => {
     if (record.id !== undefined) return record.id;
@@ -126,12 +183,12 @@ function createStore(database: Database, { name, keys, live, ...loaded }: Loaded
         return record && readRecord(database, keys.records, { store: name, scope, id, record });
       },
       put: (id, value) => {
-        const [after] = write([{ scope, id, value }])?.after ?? [];
-        if (after?.[1] === undefined) throw new TypeError('a put leaves one record');
-        return after[1].version;
+        const [after] = write([{ scope, id, value }]);
+        if (after === undefined) throw new TypeError('a put leaves one record');
+        return after.version;
       },
       delete: (id) => {
-        return write([{ scope, id, value: undefined }]) !== undefined;
+        return write([{ scope, id, value: undefined }]).length > 0;
       },
       list: () => {
         demandOpen();
@@ -147,9 +204,14 @@ function createStore(database: Database, { name, keys, live, ...loaded }: Loaded
       write(changes.map(({ tenant, collection: of, id, value }) => ({ scope: scopeOf(tenant, of), id, value })));
       return showHead(head);
     },
+    together,
     head: () => {
       demandOpen();
       return showHead(head);
+    },
+    previousHead: () => {
+      demandOpen();
+      return showPrevious(head);
     },
     usage: (tenant) => {
       demandOpen();

@@ -8,7 +8,7 @@ import { VitrineError } from '@vitrine/documents';
 
 /**
  * - `storage.damaged`: something in the file was not written by this store, or not as it stands now.
- * - `storage.rolled-back`: the file is older than what is known of it from elsewhere.
+ * - `storage.rolled-back`: the epoch that it is opened in is older than the one that it was written in.
  * - `storage.missing`: there is no store where one must be.
  * - `storage.locked`: another process has it open.
  * - `storage.full`: it cannot be written (or read) now; nothing that was acknowledged is lost, and the same

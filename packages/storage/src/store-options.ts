@@ -4,7 +4,6 @@
  * @module
  */
 import { UsageError } from '@vitrine/documents';
-import type { Head } from './head.ts';
 import { nameBytes } from './names.ts';
 import { KEY_BYTES } from './store-keys.ts';
 
@@ -21,21 +20,14 @@ export interface SealedStoreOptions {
   readonly epoch: number;
   /** Cryptographically secure. */
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Opens only when the head is this one, as remembered elsewhere. */
-  readonly expectHead?: Head;
 }
 
 /** @throws UsageError for options that cannot be. */
-export function checkOptions({ key, name, epoch, expectHead }: SealedStoreOptions): void {
+export function checkOptions({ key, name, epoch }: SealedStoreOptions): void {
   const refuse = (why: string): never => {
     throw new UsageError('storage.options', why);
   };
   nameBytes('store', name);
   if (key.length !== KEY_BYTES) refuse(`the key of a store has ${KEY_BYTES} bytes, not ${key.length}`);
   if (!Number.isSafeInteger(epoch) || epoch < 0) refuse(`an epoch is an integer from 0, not ${epoch}`);
-  if (expectHead === undefined) return;
-  const { sequence, digest } = expectHead;
-  if (!Number.isSafeInteger(sequence) || sequence < 0 || !/^[0-9a-f]{64}$/.test(digest)) {
-    refuse('the expected head needs a sequence from 0 and a digest of 64 lower-case hexadecimal digits');
-  }
 }

@@ -1,6 +1,7 @@
 import {
   type BootBinding,
   type ChannelBinding,
+  digest,
   documentDigest,
   type EvidenceBundle,
   type Manifest,
@@ -131,4 +132,59 @@ promise('P7', 'what the report data commits to is named: the connection, or only
   const { channel: _, ...recorded } = bundle;
   expect(await said(bundle)).toBe('The report data commits to the channel binding.');
   expect(await said(recorded)).toBe('The report data commits to the boot binding.');
+});
+
+const appRoot: NonNullable<BootBinding['appRoot']> = {
+  id: 'cc'.repeat(32),
+  sources: [{ kind: 'a', boundTo: 'a', derivableBy: [], survivesUpgrade: false, sharedByReplicas: false }],
+  copies: 'unbounded',
+};
+const state = { sequence: 7, digest: 'dd'.repeat(32) };
+
+/** A bundle whose boot binding is another one, and whose channel belongs to it. */
+async function withRoot(root: BootBinding['appRoot'], said: ChannelBinding['state']): Promise<EvidenceBundle> {
+  const other: BootBinding = { ...boot, ...(root === undefined ? {} : { appRoot: root }) };
+  const bound: ChannelBinding = {
+    ...channel,
+    bootBinding: await documentDigest(other),
+    ...(said === undefined ? {} : { state: said }),
+  };
+  return { ...bundle, boot: other, channel: bound };
+}
+
+promise('P4', 'a channel says how far the state has got exactly where there is an application root', async () => {
+  const failed = async (...of: Parameters<typeof withRoot>): Promise<readonly string[]> => {
+    const changed = await withRoot(...of);
+    return failedChecks(changed, await requoted(changed), expected);
+  };
+  expect(await failed(appRoot, state)).toEqual([]);
+  expect(await failed(undefined, undefined)).toEqual([]);
+  expect(await failed(appRoot, undefined)).toEqual(['binding.boot']);
+  expect(await failed(undefined, state)).toEqual(['binding.boot']);
+});
+
+promise('P4', 'who remembers the state is named exactly where somebody does', async () => {
+  const anchor = { kind: 'tpm', rolledBackBy: [] };
+  const failed = async (root: NonNullable<BootBinding['appRoot']>): Promise<readonly string[]> => {
+    const changed = await withRoot(root, state);
+    const { channel: _, ...recorded } = changed;
+    const [live, still] = [
+      await failedChecks(changed, await requoted(changed), expected),
+      await failedChecks(recorded, await requoted(recorded), undefined),
+    ];
+    expect(still).toEqual(live);
+    return live;
+  };
+  expect(await failed({ ...appRoot, copies: 'anchored', anchor })).toEqual([]);
+  expect(await failed({ ...appRoot, copies: 'anchored' })).toEqual(['binding.boot']);
+  expect(await failed({ ...appRoot, anchor })).toEqual(['binding.boot']);
+});
+
+promise('P2', 'a TPM carries SHA-256 of the report data, and nobody else does', async () => {
+  const short = toHex(await digest('SHA-256', await reportData(channel)));
+  const tpm = { ...bundle, hardware: { technology: 'tpm', bytes: new Uint8Array() } };
+  expect(await failedChecks(tpm, short, expected)).toEqual([]);
+  expect(await failedChecks(tpm, committed, expected)).toEqual(['binding.report-data']);
+  expect(await failedChecks(tpm, committed.slice(0, 64), expected)).toEqual(['binding.report-data']);
+  expect(await failedChecks(bundle, short, expected)).toEqual(['binding.report-data']);
 });

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { documentDigest, type EvidenceBundle, reportData, toHex } from '@vitrine/documents';
+import { digest, documentDigest, type EvidenceBundle, reportData, toHex } from '@vitrine/documents';
+import { appraiseHandover, type HandoverRole } from './handover-bindings.ts';
 import { appraiseKeyStatements } from './key-statements.ts';
 import type { Check } from './result.ts';
 
@@ -27,20 +28,22 @@ export const BINDING_CHECKS = [
 ] as const;
 
 /**
- * @param reportDataHex - The 64 bytes from authenticated hardware evidence.
+ * @param reportDataHex - The report data from authenticated hardware evidence: 64 bytes, of a TPM its qualifying data.
  * @param anchor - Name of the anchor behind them.
  * @param expected - Absent when the bundle is judged from a file.
+ * @param handover - Whose part of a hand-over is expected; absent: evidence for users.
  */
 export async function appraiseBindings(
   bundle: EvidenceBundle,
   reportDataHex: string,
   anchor: string,
   expected: ExpectedChannel | undefined,
+  handover?: HandoverRole,
 ): Promise<readonly Check[]> {
   const manifestDigest = await documentDigest(bundle.manifest);
   const bootDigest = await documentDigest(bundle.boot);
-  const committed = toHex(await reportData(bundle.channel ?? bundle.boot));
-  return [
+  const committed = toHex(await carried(bundle));
+  const checks = [
     bundle.boot.manifestDigest === manifestDigest && bundle.boot.manifestNumber === bundle.manifest.number
       ? passed('workload.manifest', anchor, 'The manifest in the bundle is the one that the boot binding names.')
       : failed(
@@ -67,9 +70,26 @@ export async function appraiseBindings(
     await appraiseKeyStatements(bundle, anchor),
     channelLink(bundle, expected),
   ];
+  return appraiseHandover(checks, bundle, handover, bootDigest, anchor);
+}
+
+/** The report data in the form in which the technology carries it: a TPM has room for its SHA-256 alone. */
+async function carried({ hardware, handover, channel, boot }: EvidenceBundle): Promise<Uint8Array<ArrayBuffer>> {
+  const whole = await reportData(handover ?? channel ?? boot);
+  return hardware.technology === 'tpm' ? digest('SHA-256', whole) : whole;
 }
 
 function bootLink(bundle: EvidenceBundle, bootDigest: string, anchor: string): Check {
+  const { appRoot } = bundle.boot;
+  if (appRoot !== undefined && (appRoot.copies === 'anchored') !== (appRoot.anchor !== undefined)) {
+    return failed(
+      'binding.boot',
+      anchor,
+      'an anchor exactly where copies are anchored',
+      `${appRoot.copies}, ${appRoot.anchor?.kind ?? 'no anchor'}`,
+      'The boot binding does not say who remembers how far the state has got, or says it of a state that nobody remembers.',
+    );
+  }
   if (bundle.channel === undefined) {
     return passed('binding.boot', anchor, 'The evidence was made at boot and commits to the boot binding itself.');
   }
@@ -89,6 +109,15 @@ function bootLink(bundle: EvidenceBundle, bootDigest: string, anchor: string): C
       bundle.boot.tlsSpki,
       bundle.channel.leafSpki,
       'The channel uses a TLS key that was not made at this boot.',
+    );
+  }
+  if ((bundle.channel.state === undefined) !== (appRoot === undefined)) {
+    return failed(
+      'binding.boot',
+      anchor,
+      appRoot === undefined ? 'no state' : 'how far the state has got',
+      bundle.channel.state === undefined ? 'no state' : `sequence ${bundle.channel.state.sequence}`,
+      'The channel binding says how far the sealed state has got exactly where there is an application root.',
     );
   }
   return passed('binding.boot', anchor, 'The channel belongs to this boot and to the TLS key that was made in it.');

@@ -35,15 +35,22 @@ export const COMMON_CHECKS: readonly CheckInfo[] = [
   ...FORMAT_CHECKS,
   {
     id: 'workload.reference',
-    what: 'The registers, and the manifest where there is one, equal reference values or a pin.',
+    what: 'The registers, and manifest and launch document where there are any, equal reference values or a pin. A register that these leave out is zero, or what the manifest or launch document that they name makes it; RTMR3 of dstack is left out only where they name the app-compose, and is then explained by the log that replays to it.',
     attack: 'The operator could run other code on genuine hardware.',
     specification: 'RFC 9334, section 8.3 (reference values)',
   },
   {
     id: 'workload.code',
-    what: 'Every link from firmware to server code has an anchor: nothing is asserted only by what is being judged.',
-    attack: 'An enclave could name code that it does not run.',
-    specification: `${DESIGN}, manifest`,
+    what: 'Every link from firmware to server code has an anchor: nothing is asserted only by what is being judged. The manifest is in RTMR3, MRCONFIGID, HOST_DATA or PCR 14, or in a launch document (app-compose, init-data) that the evidence commits to and that can start nothing else.',
+    attack: 'An enclave could name code that it does not run, or the operator could start other code beside it.',
+    specification: `${DESIGN}, manifest and launch document; dstack, app-compose and RTMR3 launch events; Confidential Containers, Initdata 0.1.0`,
+  },
+  {
+    id: 'workload.denied',
+    what: 'Neither code nor image is on a deny-list that is at hand, and no lower number than a list accepts; the policy says whether a list must be there.',
+    attack:
+      'A release that is known to be broken could be run on, on genuine hardware, by an operator who gains from it.',
+    specification: 'Vitrine deny-list, version 1; RFC 8032 (Ed25519)',
   },
   {
     id: 'workload.manifest',
@@ -53,14 +60,15 @@ export const COMMON_CHECKS: readonly CheckInfo[] = [
   },
   {
     id: 'binding.report-data',
-    what: 'The report data in the hardware evidence is the digest of the binding in the bundle.',
+    what: 'The report data in the hardware evidence is the digest of the binding in the bundle; the qualifying data of a TPM is SHA-256 of it.',
     attack: 'Genuine evidence that was made for something else could be put into the bundle.',
     specification: `${DESIGN}, report data`,
   },
   {
     id: 'binding.boot',
-    what: 'The channel binding belongs to the boot and to the TLS key that was made in it.',
-    attack: 'A TLS key from outside the enclave could be passed off as its own.',
+    what: 'The channel binding belongs to the boot and to the TLS key that was made in it, and says how far the sealed state has got exactly where there is an application root.',
+    attack:
+      'A TLS key from outside the enclave could be passed off as its own, or an older copy of the state go unnoticed.',
     specification: `${DESIGN}, boot binding and channel binding`,
   },
   {

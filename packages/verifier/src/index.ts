@@ -23,16 +23,25 @@
 export { type AmdEndorsements, type AmdKdsOptions, amdKds } from './amd-kds.ts';
 export type { ExpectedChannel } from './bindings.ts';
 export type { Fetch } from './bounded-fetch.ts';
-export type { TrustAnchor } from './dcap/anchors.ts';
+export { type DeniedPolicy, type DenyListKeys, goodSigners, isSignedBy } from './denied.ts';
 export { type CacheOptions, cachedEndorsements, type EndorsementStore } from './endorsement-cache.ts';
 export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';
 export { EndorsementUnavailableError, VerificationError } from './errors.ts';
+export {
+  belowTcbFloor,
+  type HandoverVerifyOptions,
+  type LaunchDifference,
+  launchDifference,
+  ownClaims,
+  verifyHandover,
+} from './handover.ts';
+export type { HandoverRole } from './handover-bindings.ts';
 export { type IntelPcsOptions, intelPcs } from './intel-pcs.ts';
 export { malformedResult } from './malformed.ts';
 export { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
 export { type PresetName, parsePolicy, presets } from './policy-file.ts';
 export type { AttestationResult, Check, CheckStatus, Claims, TechnologyName, Verdict } from './result.ts';
-export { simulatorAnchor } from './simulator-anchor.ts';
+export { type SimulatorAnchor, type SimulatorAnchor as TrustAnchor, simulatorAnchor } from './simulator-anchor.ts';
 export { TECHNOLOGY_NAMES } from './technologies.ts';
 export type {
   Anchor,

@@ -21,7 +21,11 @@ const MANIFEST: Manifest = {
 };
 const BEST: BootBinding['sandbox'] = { process: 'bwrap', seccomp: true, cgroup: true, volume: 'ephemeral' };
 
-function limits(sandbox: Partial<BootBinding['sandbox']>, manifest: Partial<Manifest> = {}): string {
+function limits(
+  sandbox: Partial<BootBinding['sandbox']>,
+  manifest: Partial<Manifest> = {},
+  more: Partial<Claims> = {},
+): string {
   const claims: Claims = {
     technology: 'tdx',
     anchor: 'Intel SGX Root CA',
@@ -30,6 +34,7 @@ function limits(sandbox: Partial<BootBinding['sandbox']>, manifest: Partial<Mani
     reportData: '',
     manifest: { ...MANIFEST, ...manifest },
     sandbox: { ...BEST, ...sandbox },
+    ...more,
   };
   return limitsOf({ root: 'vendor', scope: 'live', policy: presets.default, checks: [], claims }).join('\n');
 }
@@ -47,6 +52,26 @@ const SENTENCES = [
     {},
     { store: 'sealed', upgrade: { kind: 'signed', keys: ['0a'.repeat(32), '0b'.repeat(32)], threshold: 1 } },
   ],
+  [
+    'a delay that nobody enforces',
+    /^Whoever holds 1 of the 1 release keys .*; a delay of 3 days .* not enforced/m,
+    {},
+    { upgrade: { kind: 'signed', keys: ['0a'.repeat(32)], threshold: 1, minDelay: 259_200 } },
+  ],
+  [
+    'a delay that witnesses enforce',
+    /^Whoever holds 1 of the 1 release keys .*, 90 minutes after 2 of 3 witnesses have seen the release/m,
+    {},
+    {
+      upgrade: {
+        kind: 'signed',
+        keys: ['0a'.repeat(32)],
+        threshold: 1,
+        minDelay: 5400,
+        witnesses: { keys: ['0b'.repeat(32), '0c'.repeat(32), '0d'.repeat(32)], threshold: 2 },
+      },
+    },
+  ],
   ['tools that can change', /tools .* not bound/, {}, { catalogue: { kind: 'dynamic' } }],
 ] as const;
 
@@ -56,3 +81,37 @@ for (const [what, sentence, sandbox, manifest] of SENTENCES) {
     expect(limits({})).not.toMatch(sentence);
   });
 }
+
+const ROOT: NonNullable<BootBinding['appRoot']> = {
+  id: 'cc'.repeat(32),
+  sources: [
+    {
+      kind: 'snp-derived-key',
+      boundTo: 'the chip',
+      derivableBy: ['another guest of the same image'],
+      survivesUpgrade: false,
+      sharedByReplicas: false,
+    },
+  ],
+  copies: 'unbounded',
+};
+
+promise('P4', 'a verdict says who else can have the root, and what happens with copies of the state', () => {
+  const of = (appRoot: typeof ROOT, manifest: Partial<Manifest> = {}): string => limits({}, manifest, { appRoot });
+  expect(of(ROOT)).toMatch(/can also be had by: another guest of the same image\./);
+  expect(of(ROOT)).toMatch(/holds for each copy\./);
+  const anchored = of({
+    ...ROOT,
+    copies: 'anchored',
+    anchor: { kind: 'tpm', rolledBackBy: ['whoever runs the machine'] },
+  });
+  expect(anchored).toMatch(/rests on an anchor \(tpm\), which can be put back by: whoever runs the machine\./);
+  expect(anchored).not.toMatch(/holds for each copy/);
+  expect(of({ ...ROOT, copies: 'anchored', anchor: { kind: 'tpm', rolledBackBy: [] } })).toMatch(
+    /nobody that it names/,
+  );
+  expect(of({ ...ROOT, copies: 'anchored' })).toMatch(/holds for each copy/);
+  expect(of(ROOT, { handover: { to: ['equal'], platforms: 'any' } })).toMatch(/may be handed to other enclaves/);
+  expect(of(ROOT)).not.toMatch(/may be handed/);
+  expect(limits({}, { handover: { to: ['equal'], platforms: 'any' } })).not.toMatch(/may be handed/);
+});

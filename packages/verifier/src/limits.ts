@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { UpgradePolicy } from '@vitrine/documents';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims } from './result.ts';
 import type { Root } from './verdict.ts';
@@ -78,10 +79,10 @@ function keyLimits(claims: Claims | undefined): readonly string[] {
   if (others.length > 0) limits.push(`What the keys are derived from can also be had by: ${others.join('; ')}.`);
   if (keys.some(({ scope }) => scope === 'service'))
     limits.push('A signature by a service key says that some release of this service made it, not which code did.');
-  if (manifest?.upgrade?.kind === 'signed')
-    limits.push(
-      `Whoever holds ${manifest.upgrade.threshold} of the ${manifest.upgrade.keys.length} release keys can change code and policy, without delay.`,
-    );
+  if (manifest?.upgrade?.kind === 'signed') limits.push(upgradeLimit(manifest.upgrade));
+  if (manifest?.handover !== undefined && appRoot !== undefined)
+    limits.push('What the keys are derived from may be handed to other enclaves, which then have it too.');
+  if (appRoot !== undefined) limits.push(copiesLimit(appRoot));
   if (keys.some(({ exportable }) => exportable))
     limits.push('Imported keys exist outside of the enclave too, wherever they came from.');
   if (Object.values(manifest?.keys ?? {}).some(({ policy }) => policy.copies === 'per-live-copy'))
@@ -89,6 +90,39 @@ function keyLimits(claims: Claims | undefined): readonly string[] {
   if (manifest?.credentials !== undefined)
     limits.push('A host that gets a credential can show it to the server by repeating it in an answer.');
   return limits;
+}
+
+type SignedUpgrade = Extract<UpgradePolicy, { readonly kind: 'signed' }>;
+
+/** Who can change the code, and how soon. */
+function upgradeLimit({ keys, threshold, minDelay, witnesses }: SignedUpgrade): string {
+  const who = `Whoever holds ${threshold} of the ${keys.length} release keys can change code and policy`;
+  if (minDelay === undefined) return `${who}, without delay.`;
+  if (witnesses === undefined)
+    return `${who}; a delay of ${showSeconds(minDelay)} is written in the manifest, and not enforced by anybody.`;
+  return `${who}, ${showSeconds(minDelay)} after ${witnesses.threshold} of ${witnesses.keys.length} witnesses have seen the release; nobody else enforces the delay.`;
+}
+
+/** What happens with an older copy of the state, or a second one. */
+function copiesLimit({ copies, anchor }: NonNullable<Claims['appRoot']>): string {
+  if (copies === 'unbounded' || anchor === undefined)
+    return 'Nothing tells an older copy of the state, or a second one that runs, from the latest: what the state limits holds for each copy.';
+  const { kind, rolledBackBy } = anchor;
+  const who = rolledBackBy.length === 0 ? 'nobody that it names' : rolledBackBy.join('; ');
+  return `That the state is the latest rests on an anchor (${kind}), which can be put back by: ${who}.`;
+}
+
+const UNITS = [
+  ['days', 86_400],
+  ['hours', 3600],
+  ['minutes', 60],
+  ['seconds', 1],
+] as const;
+
+/** In the largest unit that says it exactly. */
+function showSeconds(seconds: number): string {
+  const [unit, size] = UNITS.find(([, one]) => seconds % one === 0) ?? ['seconds', 1];
+  return `${seconds / size} ${unit}`;
 }
 
 function acceptsAnyMachine(policy: AppraisalPolicy, technology: Claims['technology']): boolean {

@@ -8,6 +8,7 @@
  * @module
  */
 import { type Infer, object, oneOf, type Shape } from '@vitrine/documents';
+import { deniedPolicyShape } from './denied.ts';
 import { eventLogPolicyShape } from './eventlog/policy.ts';
 import { nitroPolicyShape } from './nitro/policy.ts';
 import { sgxPolicyShape } from './sgx/policy.ts';
@@ -28,6 +29,8 @@ const shape = object({
     code: oneOf('required', 'any'),
     /** Whether the registers must equal reference values or a pin. */
     reference: oneOf('required', 'any'),
+    /** Whether a signed deny-list must be at hand. What a list at hand denies is refused in any case. */
+    denied: deniedPolicyShape,
   }),
   /** A signed statement of which source was built by whom. */
   provenance: oneOf('required', 'any'),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BootBinding, KeyStatement, Manifest } from '@vitrine/documents';
+import type { BootBinding, ChannelBinding, KeyStatement, Manifest } from '@vitrine/documents';
 import type { AuthenticatedEvent } from './eventlog/authenticated-event.ts';
 
 /** In order of precedence: the first that applies is the verdict. */
@@ -49,6 +49,10 @@ export interface Claims {
   readonly manifest?: Manifest;
   readonly manifestDigest?: string;
   readonly tlsSpki?: string;
+  /** How far the sealed state had got when the evidence was made. */
+  readonly state?: NonNullable<ChannelBinding['state']>;
+  /** What the platform launched the workload by: `digest` is SHA-256 of the document, `images` are by digest. */
+  readonly launch?: { readonly kind: string; readonly digest: string; readonly images: readonly string[] };
   /** What surrounds the server. */
   readonly sandbox?: BootBinding['sandbox'];
   /** What the enclave says of its keys. */
@@ -81,6 +85,8 @@ export interface AttestationResult {
     readonly endorsements: string | null;
     readonly referenceValues: string | null;
     readonly eventLog: string | null;
+    /** Of all lists in their order; absent where none was given. */
+    readonly denyLists?: string;
   };
   /** The time for which everything was judged, RFC 3339 in UTC. */
   readonly time: string;

@@ -1,21 +1,20 @@
 /**
  * The technologies that are verified, in the order in which their formats are recognised. What only
- * one vendor's evidence needs is loaded when such evidence comes.
+ * one vendor's evidence needs is loaded when such evidence comes, and what recognises the rarer forms when
+ * the more common ones are ruled out.
  *
  * @module
  */
 import { INTEL_ANCHORS } from './dcap/anchors.ts';
 import { hasSgxHeader, hasTdxHeader } from './dcap/quote.ts';
-import { isNitroDocument } from './nitro/parse.ts';
 import type { TechnologyName } from './result.ts';
 import { isSnpReport } from './snp/parse.ts';
 import type { Technology, TechnologyInputs } from './technology.ts';
-import { isTpmQuote } from './tpm/forms.ts';
 
 /** What the quotes of both technologies of Intel are judged with: its anchors, and the roots of simulators. */
 function dcapInputs({ endorsements, fetched, simulatorAnchors, now }: TechnologyInputs) {
   // Whatever the caller says, an anchor that is not compiled in counts as a simulator's.
-  const allowed = simulatorAnchors.map((anchor) => ({ ...anchor, simulator: true }));
+  const allowed = simulatorAnchors.flatMap((anchor) => ('product' in anchor ? [] : [{ ...anchor, simulator: true }]));
   return { collateral: endorsements.dcap, fetched, anchors: [...INTEL_ANCHORS, ...allowed], now };
 }
 
@@ -77,9 +76,10 @@ const snp: Technology = {
   name: 'snp',
   called: 'an AMD SEV-SNP report',
   recognises: isSnpReport,
-  async verify(bytes, { endorsements, policy, now }) {
+  async verify(bytes, { endorsements, simulatorAnchors, policy, now }) {
     const { verifySnp } = await loadSnp();
-    return verifySnp(bytes, { endorsements, policy: policy.snp, now });
+    const anchors = simulatorAnchors.flatMap((anchor) => ('product' in anchor ? [anchor] : []));
+    return verifySnp(bytes, { endorsements, policy: policy.snp, now, anchors });
   },
   async platform(bytes) {
     const { snpPlatform } = await loadSnp();
@@ -91,7 +91,10 @@ const snp: Technology = {
 const nitro: Technology = {
   name: 'nitro',
   called: 'an AWS Nitro attestation document',
-  recognises: isNitroDocument,
+  async recognises(bytes) {
+    const { isNitroDocument } = await import('./nitro/parse.ts');
+    return isNitroDocument(bytes);
+  },
   async verify(bytes, { policy, now }) {
     const { verifyNitro } = await import('./nitro/verify-nitro.ts');
     return verifyNitro(bytes, { policy: policy.nitro, now });
@@ -102,10 +105,18 @@ const nitro: Technology = {
 const tpm: Technology = {
   name: 'tpm',
   called: 'a TPM 2.0 quote',
-  recognises: isTpmQuote,
+  async recognises(bytes) {
+    const { isTpmQuote } = await import('./tpm/forms.ts');
+    return isTpmQuote(bytes);
+  },
   async verify(bytes, inputs) {
     const { verifyTpm } = await import('./tpm/verify-tpm.ts');
-    return verifyTpm(bytes, { policy: inputs.policy.tpm, ...inputs.tpm });
+    const { committed } = inputs;
+    return verifyTpm(bytes, {
+      policy: inputs.policy.tpm,
+      ...inputs.tpm,
+      ...(committed === undefined ? {} : { committed }),
+    });
   },
   needEndorsements: [],
 };

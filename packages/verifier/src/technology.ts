@@ -7,9 +7,9 @@
  * @module
  */
 import type { DcapCollateral } from '@vitrine/documents';
-import type { TrustAnchor } from './dcap/anchors.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims, TechnologyName } from './result.ts';
+import type { SimulatorAnchor } from './simulator-anchor.ts';
 import type { SnpPlatform } from './snp/platform.ts';
 import type { TpmAttestationKey } from './tpm/attestation-key.ts';
 
@@ -74,10 +74,12 @@ export interface TechnologyInputs {
   /** Collateral of `endorsements` that the fetcher brought. What is unusable of it decides nothing. */
   readonly fetched: readonly DcapCollateral[];
   /** Roots of simulators that the user allows. */
-  readonly simulatorAnchors: readonly TrustAnchor[];
+  readonly simulatorAnchors: readonly SimulatorAnchor[];
   readonly policy: AppraisalPolicy;
   readonly now: Date;
   readonly tpm: TpmTrust;
+  /** The 64 bytes that the bindings of a bundle give; only for a TPM, whose nonce follows from them. */
+  readonly committed?: Uint8Array<ArrayBuffer>;
 }
 
 /** What only the caller can know about a TPM quote. */
@@ -93,7 +95,7 @@ export interface Technology {
   /** For people: `an Intel TDX quote`. */
   readonly called: string;
   /** Whether `bytes` begin like this technology's evidence. Cheap; says nothing about the rest. */
-  readonly recognises: (bytes: Uint8Array<ArrayBuffer>) => boolean;
+  readonly recognises: (bytes: Uint8Array<ArrayBuffer>) => boolean | Promise<boolean>;
   /** @throws MalformedEvidenceError when `bytes` cannot be read. */
   readonly verify: (bytes: Uint8Array<ArrayBuffer>, inputs: TechnologyInputs) => Promise<HardwareOutcome>;
   /** What to fetch endorsements for; absent where the evidence brings all that is needed. */

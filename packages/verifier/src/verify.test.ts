@@ -180,6 +180,7 @@ describe('the result', () => {
         [
           'workload.reference',
           'workload.code',
+          'workload.denied',
           'workload.manifest',
           'binding.report-data',
           'binding.boot',
@@ -228,7 +229,9 @@ describe('a bundle', () => {
   };
   const hardware = { technology: 'tdx', bytes: Uint8Array.of(9) };
 
-  async function made(): Promise<Required<Omit<EvidenceBundle, 'endorsements' | 'keyStatements'>>> {
+  async function made(): Promise<
+    Required<Omit<EvidenceBundle, 'endorsements' | 'keyStatements' | 'launch' | 'handover'>>
+  > {
     const boot: BootBinding = {
       type: 'vitrine/boot-binding/v1',
       manifestDigest: await documentDigest(manifest),
@@ -273,9 +276,10 @@ describe('a bundle', () => {
       manifestDigest: bundle.boot.manifestDigest,
       tlsSpki: bundle.boot.tlsSpki,
     });
-    expect(result.checks.slice(-8, -6).map(({ id, status }) => [id, status])).toEqual([
+    expect(result.checks.slice(-9, -6).map(({ id, status }) => [id, status])).toEqual([
       ['workload.reference', 'unavailable'],
       ['workload.code', 'failed'],
+      ['workload.denied', 'waived'],
     ]);
     expect(common(result)).toEqual({
       'workload.manifest': 'passed',
@@ -293,9 +297,9 @@ describe('a bundle', () => {
     await vouchFor(bundle.channel);
     const scope = async (workload: (typeof presets.default)['workload']): Promise<string> =>
       (await judge(bundle, { policy: { ...presets.default, workload } })).scope;
-    expect(await scope({ code: 'any', reference: 'any' })).toBe('hardware');
-    expect(await scope({ code: 'any', reference: 'required' })).toBe('recorded');
-    expect(await scope({ code: 'required', reference: 'any' })).toBe('recorded');
+    expect(await scope({ code: 'any', reference: 'any', denied: 'any' })).toBe('hardware');
+    expect(await scope({ code: 'any', reference: 'required', denied: 'any' })).toBe('recorded');
+    expect(await scope({ code: 'required', reference: 'any', denied: 'any' })).toBe('recorded');
   });
 
   promise('P3', 'whose documents the hardware does not vouch for claims none of them', async () => {
@@ -314,10 +318,26 @@ describe('a bundle', () => {
     expect(result.claims?.events).toHaveLength(1);
     expect(result.digests.eventLog).toBe(toHex(hashOf('sha384', LOG)));
     const { boot, channel, ...rest } = bundle;
-    const said = { hardware: toHex(hardware.bytes), manifest, boot };
+    const said = { hardware: toHex(hardware.bytes), manifest, boot, eventLog: toHex(LOG) };
     expect(result.digests.evidence).toBe(await documentDigest({ ...said, channel }));
     expect((await judge({ ...rest, boot })).digests.evidence).toBe(await documentDigest(said));
     expect((await raw(1)).digests.evidence).toBe(toHex(await digest('SHA-384', Uint8Array.of(1, 2, 3))));
+  });
+
+  promise('P4', 'claims how far its state has got, and no state where it says none', async () => {
+    const bundle = await made();
+    const appRoot = {
+      id: 'cc'.repeat(32),
+      sources: [{ kind: 'a', boundTo: 'a', derivableBy: [], survivesUpgrade: false, sharedByReplicas: false }],
+      copies: 'unbounded',
+    } as const;
+    const state = { sequence: 7, digest: 'dd'.repeat(32) };
+    const boot = { ...bundle.boot, appRoot };
+    const channel = { ...bundle.channel, bootBinding: await documentDigest(boot), state };
+    await vouchFor(channel);
+    expect((await judge({ ...bundle, boot, channel })).claims?.state).toEqual(state);
+    await vouchFor(bundle.channel);
+    expect((await judge(bundle)).claims).not.toHaveProperty('state');
   });
 
   promise('P7', 'is judged with the endorsements that it carries and the reference values of the caller', async () => {

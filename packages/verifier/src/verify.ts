@@ -8,27 +8,34 @@
  * @module
  */
 import {
+  type DenyList,
   digest,
   documentDigest,
   type EvidenceBundle,
+  type LaunchDocument,
   MalformedEvidenceError,
   type ReferenceValues,
+  reportData,
   toHex,
   UsageError,
 } from '@vitrine/documents';
 import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindings.ts';
-import type { TrustAnchor } from './dcap/anchors.ts';
+import { appraiseDenied, type DeniedSubject } from './denied.ts';
 import { endorsementsDigest, policyDigest } from './digests.ts';
 import { type Endorsement, endorsementsOf, givenEndorsements } from './endorsement-file.ts';
 import { judgeAttachedEventLog } from './eventlog/attach.ts';
 import type { EventLogOutcome } from './eventlog/verify-eventlog.ts';
+import type { HandoverRole } from './handover-bindings.ts';
+import type { LaunchClaims, LaunchJudgement } from './launch/judge.ts';
 import { limitsOf } from './limits.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { AttestationResult, Check, Claims, TechnologyName } from './result.ts';
+import type { SimulatorAnchor } from './simulator-anchor.ts';
 import { TECHNOLOGIES } from './technologies.ts';
 import type { HardwareOutcome, PlatformHint, Technology, TpmTrust } from './technology.ts';
 import { decide, type Root } from './verdict.ts';
-import { appraiseCode, appraiseReference, WORKLOAD_CHECKS } from './workload.ts';
+import { appraiseReference, matchingEntry, WORKLOAD_CHECKS } from './workload.ts';
+import { appraiseCode } from './workload-code.ts';
 
 /** A bundle with its documents, or hardware evidence alone, whose format is detected. */
 export type Evidence =
@@ -46,10 +53,14 @@ export interface VerifyOptions {
   /** Endorsements that the caller has; those in the bundle are used too. */
   readonly endorsements: readonly Endorsement[];
   readonly referenceValues?: ReferenceValues;
+  /** What they deny is refused, whoever signed them; signatures count where the policy demands a list. */
+  readonly denyLists?: readonly DenyList[];
   /** Roots of simulators that the user allows. Evidence under them is `simulated` at best. */
-  readonly simulatorAnchors: readonly TrustAnchor[];
+  readonly simulatorAnchors: readonly SimulatorAnchor[];
   /** What the caller saw on its own connection; absent when the evidence comes from a file. */
   readonly channel?: ExpectedChannel;
+  /** Whose part of a hand-over between two enclaves it has to be; absent: it must not be about one. */
+  readonly handover?: HandoverRole;
   /** What only the caller can know about a TPM quote. */
   readonly tpm?: TpmTrust;
   /** The event log beside raw evidence; a bundle brings its own. */
@@ -76,12 +87,13 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
   if (bundle === undefined && options.channel !== undefined) {
     throw new UsageError('verify.raw-channel', 'raw hardware evidence cannot be bound to a connection: pass a bundle');
   }
-  const { technology, bytes } = hardwareOf(evidence, options.format);
+  const { denyLists = [] } = options;
+  const { technology, bytes } = await hardwareOf(evidence, options.format);
   const { endorsements, outcome } = await authenticateHardware(technology, bytes, bundle, options);
   const eventLog = bundle?.eventLog ?? options.eventLog;
   const log = await judgeAttachedEventLog(outcome.claims, eventLog, options.policy.eventlog);
   const root = rootOf(outcome);
-  const common = await appraiseCommon(outcome, bundle, options);
+  const common = await appraiseCommon(outcome, bundle, log, options);
   const checks = [...outcome.checks, ...log.checks, ...common.checks];
   const scope =
     options.policy.workload.code === 'any' && options.policy.workload.reference === 'any'
@@ -98,19 +110,12 @@ export async function verify(evidence: Evidence, options: VerifyOptions): Promis
     unverified: outcome.unverified,
     limits: limitsOf({ root, scope, policy: options.policy, checks, claims: common.claims }),
     digests: {
-      evidence:
-        bundle === undefined
-          ? toHex(await digest('SHA-384', bytes))
-          : await documentDigest({
-              hardware: toHex(bytes),
-              manifest: bundle.manifest,
-              boot: bundle.boot,
-              ...(bundle.channel === undefined ? {} : { channel: bundle.channel }),
-            }),
+      evidence: bundle === undefined ? toHex(await digest('SHA-384', bytes)) : await bundleDigest(bundle),
       policy: await policyDigest(options.policy),
       endorsements: await endorsementsDigest(endorsements),
       referenceValues: options.referenceValues === undefined ? null : await documentDigest(options.referenceValues),
       eventLog: eventLog === undefined ? null : toHex(await digest('SHA-384', eventLog)),
+      ...(denyLists.length === 0 ? {} : { denyLists: await documentDigest(denyLists) }),
     },
     time: options.now.toISOString(),
   };
@@ -121,13 +126,13 @@ function eventsOf({ events }: EventLogOutcome): Pick<Claims, 'events'> {
 }
 
 /** Which technology it is: as the bundle or the caller says, else as the first bytes do. */
-function hardwareOf(
+async function hardwareOf(
   evidence: Evidence,
   format: TechnologyName | undefined,
-): { readonly technology: Technology; readonly bytes: Uint8Array<ArrayBuffer> } {
+): Promise<{ readonly technology: Technology; readonly bytes: Uint8Array<ArrayBuffer> }> {
   const named = evidence.kind === 'bundle' ? evidence.bundle.hardware.technology : format;
   const bytes = evidence.kind === 'bundle' ? evidence.bundle.hardware.bytes : evidence.bytes;
-  const technology = TECHNOLOGIES.find((one) => (named === undefined ? one.recognises(bytes) : one.name === named));
+  const technology = named === undefined ? await recognise(bytes) : TECHNOLOGIES.find((one) => one.name === named);
   if (technology !== undefined) return { technology, bytes };
   const known = TECHNOLOGIES.map(({ called }) => called).join(', ');
   throw new MalformedEvidenceError(
@@ -136,6 +141,13 @@ function hardwareOf(
       ? `neither an evidence bundle nor hardware evidence of a kind that this release knows: ${known}`
       : `unknown technology ${JSON.stringify(named)}; this release verifies: ${TECHNOLOGIES.map(({ name }) => name).join(', ')}`,
   );
+}
+
+async function recognise(bytes: Uint8Array<ArrayBuffer>): Promise<Technology | undefined> {
+  for (const technology of TECHNOLOGIES) {
+    if (await technology.recognises(bytes)) return technology;
+  }
+  return undefined;
 }
 
 /** Verifies with what is at hand; only where nothing at hand is for this machine are endorsements fetched. */
@@ -147,6 +159,8 @@ async function authenticateHardware(
 ): Promise<{ readonly endorsements: readonly Endorsement[]; readonly outcome: HardwareOutcome }> {
   const carried = bundle?.endorsements === undefined ? [] : endorsementsOf(bundle.endorsements, 'the bundle');
   const given = [...options.endorsements, ...carried];
+  // Only a TPM has the bindings' report data as a nonce of its own.
+  const committed = bundle === undefined || technology.name !== 'tpm' ? {} : { committed: await committedOf(bundle) };
   const judge = (fetched: readonly Endorsement[]): Promise<HardwareOutcome> =>
     technology.verify(bytes, {
       endorsements: givenEndorsements([...given, ...fetched]),
@@ -155,6 +169,7 @@ async function authenticateHardware(
       policy: options.policy,
       now: options.now,
       tpm: options.tpm ?? {},
+      ...committed,
     });
   const outcome = await judge([]);
   const unavailable = outcome.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);
@@ -183,6 +198,7 @@ function rootOf(outcome: HardwareOutcome): Root {
 async function appraiseCommon(
   outcome: HardwareOutcome,
   bundle: EvidenceBundle | undefined,
+  log: EventLogOutcome,
   options: VerifyOptions,
 ): Promise<{ readonly checks: readonly Check[]; readonly claims: Claims | undefined }> {
   const { workload } = options.policy;
@@ -198,14 +214,27 @@ async function appraiseCommon(
       })),
     };
   }
+  const launch =
+    bundle?.launch === undefined
+      ? undefined
+      : await judgeAttachedLaunch(bundle.launch, { ...claims, events: log.events });
+  // For the others the registers say by themselves what is measured.
+  const entry =
+    launch === undefined && claims.technology !== 'snp'
+      ? undefined
+      : await matchingEntry(claims, bundle?.boot, options.referenceValues, launch);
   const workloadChecks = [
-    appraiseReference(workload, claims, bundle?.boot, options.referenceValues),
-    await appraiseCode(workload, claims, bundle, anchor),
+    await appraiseReference(workload, claims, bundle?.boot, options.referenceValues, launch),
+    await appraiseCode(workload, claims, bundle, anchor, {
+      ...(launch === undefined ? {} : { launch }),
+      ...(entry === undefined ? {} : { entry }),
+    }),
+    await appraiseDenied(workload.denied, { ...claims, ...manifestOf(bundle) }, options.denyLists ?? []),
   ];
   const bindings =
     bundle === undefined
       ? rawBindings(workload.code === 'any')
-      : await appraiseBindings(bundle, claims.reportData, anchor.name, options.channel);
+      : await appraiseBindings(bundle, claims.reportData, anchor.name, options.channel, options.handover);
   const bound = bundle !== undefined && bindings.every((check) => check.status !== 'failed');
   return {
     checks: [...workloadChecks, ...bindings, provenance(options.policy)],
@@ -216,12 +245,51 @@ async function appraiseCommon(
           manifestDigest: bundle.boot.manifestDigest,
           tlsSpki: bundle.boot.tlsSpki,
           sandbox: bundle.boot.sandbox,
+          ...(bundle.channel?.state === undefined ? {} : { state: bundle.channel.state }),
+          ...launchOf(launch),
           ...(bundle.keyStatements === undefined ? {} : { keys: bundle.keyStatements.statements }),
           ...(bundle.boot.appRoot === undefined ? {} : { appRoot: bundle.boot.appRoot }),
           ...(bundle.boot.hpkeKey === undefined ? {} : { hpkeKey: bundle.boot.hpkeKey }),
         }
       : claims,
   };
+}
+
+function manifestOf(bundle: EvidenceBundle | undefined): Pick<DeniedSubject, 'manifest'> {
+  if (bundle === undefined) return {};
+  const { name, number } = bundle.manifest;
+  return { manifest: { digest: bundle.boot.manifestDigest, name, number } };
+}
+
+/** What the report data of the evidence in a bundle has to be: of the most special binding in it. */
+function committedOf({ handover, channel, boot }: EvidenceBundle): Promise<Uint8Array<ArrayBuffer>> {
+  return reportData(handover ?? channel ?? boot);
+}
+
+/** Names everything in a bundle that was judged; endorsements have a digest of their own. */
+function bundleDigest({ hardware, manifest, boot, ...others }: EvidenceBundle): Promise<string> {
+  const { channel, handover, keyStatements, eventLog, launch } = others;
+  return documentDigest({
+    hardware: toHex(hardware.bytes),
+    manifest,
+    boot,
+    ...(channel === undefined ? {} : { channel }),
+    ...(handover === undefined ? {} : { handover }),
+    ...(keyStatements === undefined ? {} : { keyStatements }),
+    ...(eventLog === undefined ? {} : { eventLog: toHex(eventLog) }),
+    ...(launch === undefined ? {} : { launch: { kind: launch.kind, bytes: toHex(launch.bytes) } }),
+  });
+}
+
+/** Loaded where a bundle has a launch document, which few have. */
+async function judgeAttachedLaunch(launch: LaunchDocument, claims: LaunchClaims): Promise<LaunchJudgement> {
+  const { judgeLaunch } = await import('./launch/judge.ts');
+  return judgeLaunch(launch, claims);
+}
+
+function launchOf(launch: LaunchJudgement | undefined): Pick<Claims, 'launch'> {
+  if (launch?.content?.ok !== true) return {};
+  return { launch: { kind: launch.kind, digest: launch.digest, images: launch.content.value.images } };
 }
 
 /** A raw quote has no documents: nothing says what its report data commits to. */

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { BootBinding, EvidenceBundle, Manifest, ReferenceValues } from '@vitrine/documents';
 import { expect } from 'vitest';
 import { promise } from '../../../test/promises.ts';
-import { appraiseCode, appraiseReference } from './workload.ts';
+import { appraiseReference } from './workload.ts';
+import { appraiseCode } from './workload-code.ts';
 
 const zero = '00'.repeat(48);
 const digestHex = 'ab'.repeat(48);
@@ -39,44 +40,46 @@ const entry = {
 const reference: ReferenceValues = { type: 'vitrine/reference-values/v1', release: '0.1.0', entries: [entry] };
 const required = { code: 'required', reference: 'required' } as const;
 
-promise('P3', 'registers and manifest that equal the reference values pass', () => {
-  expect(appraiseReference(required, claims, boot, reference)).toMatchObject({
+promise('P3', 'registers and manifest that equal the reference values pass', async () => {
+  expect(await appraiseReference(required, claims, boot, reference)).toMatchObject({
     id: 'workload.reference',
     status: 'passed',
     anchor: 'somebody',
   });
 });
 
-promise('P7', 'without reference values there is nothing to compare with: unavailable, never passed', () => {
-  expect(appraiseReference(required, claims, boot, undefined).status).toBe('unavailable');
+promise('P7', 'without reference values there is nothing to compare with: unavailable, never passed', async () => {
+  expect((await appraiseReference(required, claims, boot, undefined)).status).toBe('unavailable');
 });
 
-promise('P7', 'a policy that accepts any workload shows as waived', () => {
-  expect(appraiseReference({ code: 'any', reference: 'any' }, claims, boot, undefined).status).toBe('waived');
+promise('P7', 'a policy that accepts any workload shows as waived', async () => {
+  expect((await appraiseReference({ code: 'any', reference: 'any' }, claims, boot, undefined)).status).toBe('waived');
 });
 
 for (const name of ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'] as const) {
-  promise('P3', `a change of ${name} alone fails and is named`, () => {
+  promise('P3', `a change of ${name} alone fails and is named`, async () => {
     const changed = { ...claims, registers: { ...registers, [name]: `ff${registers[name].slice(2)}` } };
-    const check = appraiseReference(required, changed, boot, reference);
+    const check = await appraiseReference(required, changed, boot, reference);
     expect(check.status).toBe('failed');
     expect(check.message).toContain(name);
   });
 }
 
-promise('P3', 'another manifest fails even where the registers say nothing', () => {
-  const check = appraiseReference(required, claims, { ...boot, manifestDigest: 'cd'.repeat(48) }, reference);
+promise('P3', 'another manifest fails even where the registers say nothing', async () => {
+  const check = await appraiseReference(required, claims, { ...boot, manifestDigest: 'cd'.repeat(48) }, reference);
   expect(check).toMatchObject({ status: 'failed', expected: digestHex, actual: 'cd'.repeat(48) });
   expect(check.message).toMatch(/manifest/);
 });
 
-promise('P3', 'one entry of several suffices, and the closest one explains a failure', () => {
+promise('P3', 'one entry of several suffices, and the closest one explains a failure', async () => {
   const other = { ...entry, registers: { ...entry.registers, mrtd: 'ee'.repeat(48) } };
-  expect(appraiseReference(required, claims, boot, { ...reference, entries: [other, entry] }).status).toBe('passed');
-  const nearly = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
-  expect(appraiseReference(required, claims, boot, { ...reference, entries: [other, nearly] }).message).toContain(
-    'rtmr2',
+  expect((await appraiseReference(required, claims, boot, { ...reference, entries: [other, entry] })).status).toBe(
+    'passed',
   );
+  const nearly = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
+  expect(
+    (await appraiseReference(required, claims, boot, { ...reference, entries: [other, nearly] })).message,
+  ).toContain('rtmr2');
 });
 
 const manifest = (source: Manifest['server']['source']): Manifest => ({
@@ -123,37 +126,41 @@ promise('P7', 'a raw quote cannot show any code', async () => {
   expect((await appraiseCode(required, claims, undefined, vendor)).status).toBe('unavailable');
 });
 
-promise('P3', 'reference values for another technology say nothing about this one', () => {
+promise('P3', 'reference values for another technology say nothing about this one', async () => {
   const other: ReferenceValues = {
     ...reference,
     entries: [{ ...entry, technology: 'snp', registers: { measurement: mrtd } }],
   };
-  expect(appraiseReference(required, claims, boot, other)).toMatchObject({
+  expect(await appraiseReference(required, claims, boot, other)).toMatchObject({
     status: 'failed',
     expected: 'snp',
     actual: 'tdx',
   });
-  expect(appraiseReference(required, claims, boot, { ...other, entries: [...other.entries, entry] }).status).toBe(
-    'passed',
-  );
+  expect(
+    (await appraiseReference(required, claims, boot, { ...other, entries: [...other.entries, entry] })).status,
+  ).toBe('passed');
 });
 
-promise('P3', 'of several entries the one that differs latest in the chain explains, whichever stands first', () => {
-  const early = { ...entry, registers: { ...entry.registers, mrtd: 'ee'.repeat(48) } };
-  const late = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
-  for (const entries of [
-    [early, late],
-    [late, early],
-  ]) {
-    const { message, expected, actual } = appraiseReference(required, claims, boot, { ...reference, entries });
-    expect(message).toContain('rtmr2');
-    expect([expected, actual]).toEqual(['ee'.repeat(48), rtmr2]);
-  }
-});
+promise(
+  'P3',
+  'of several entries the one that differs latest in the chain explains, whichever stands first',
+  async () => {
+    const early = { ...entry, registers: { ...entry.registers, mrtd: 'ee'.repeat(48) } };
+    const late = { ...entry, registers: { ...entry.registers, rtmr2: 'ee'.repeat(48) } };
+    for (const entries of [
+      [early, late],
+      [late, early],
+    ]) {
+      const { message, expected, actual } = await appraiseReference(required, claims, boot, { ...reference, entries });
+      expect(message).toContain('rtmr2');
+      expect([expected, actual]).toEqual(['ee'.repeat(48), rtmr2]);
+    }
+  },
+);
 
-promise('P3', 'a register that the evidence lacks never equals a reference value', () => {
+promise('P3', 'a register that the evidence lacks never equals a reference value', async () => {
   const { rtmr1: _, ...fewer } = registers;
-  expect(appraiseReference(required, { ...claims, registers: fewer }, boot, reference)).toMatchObject({
+  expect(await appraiseReference(required, { ...claims, registers: fewer }, boot, reference)).toMatchObject({
     status: 'failed',
     actual: '',
   });
@@ -172,20 +179,22 @@ const nitroEntry = {
   manifestDigest: digestHex,
 };
 
-promise('P3', 'optional registers are compared where they are named, and only there', () => {
-  const compare = (named: object): string =>
-    appraiseReference(required, nitro, boot, {
-      ...reference,
-      entries: [{ ...nitroEntry, registers: { ...nitroEntry.registers, ...named } }],
-    }).status;
-  expect(compare({})).toBe('passed');
-  expect(compare({ pcr3: pcr('4') })).toBe('passed');
-  expect(compare({ pcr3: pcr('5') })).toBe('failed');
-  expect(compare({ pcr8: pcr('0') })).toBe('failed');
+promise('P3', 'optional registers are compared where they are named, and only there', async () => {
+  const compare = async (named: object): Promise<string> =>
+    (
+      await appraiseReference(required, nitro, boot, {
+        ...reference,
+        entries: [{ ...nitroEntry, registers: { ...nitroEntry.registers, ...named } }],
+      })
+    ).status;
+  expect(await compare({})).toBe('passed');
+  expect(await compare({ pcr3: pcr('4') })).toBe('passed');
+  expect(await compare({ pcr3: pcr('5') })).toBe('failed');
+  expect(await compare({ pcr8: pcr('0') })).toBe('failed');
 });
 
-promise('P3', 'another manifest fails where no register carries it, too', () => {
-  const check = appraiseReference(
+promise('P3', 'another manifest fails where no register carries it, too', async () => {
+  const check = await appraiseReference(
     required,
     nitro,
     { ...boot, manifestDigest: 'cd'.repeat(48) },
@@ -210,42 +219,44 @@ promise('P3', 'evidence without a register for the manifest does not anchor it',
   });
 });
 
-promise('P3', 'what is measured first explains first: firmware, then the manifest, then its register', () => {
+promise('P3', 'what is measured first explains first: firmware, then the manifest, then its register', async () => {
   const other = { ...boot, manifestDigest: 'cd'.repeat(48) };
   const judge = (changed: object, binding: BootBinding = other) =>
     appraiseReference(required, { ...claims, registers: { ...registers, ...changed } }, binding, reference);
-  expect(judge({ mrtd: 'ee'.repeat(48), rtmr3: 'ee'.repeat(48) }).message).toBe(
+  expect((await judge({ mrtd: 'ee'.repeat(48), rtmr3: 'ee'.repeat(48) })).message).toBe(
     'Register mrtd is not the expected one.',
   );
-  expect(judge({ mrownerconfig: 'ee'.repeat(48) }).message).toBe('Register mrownerconfig is not the expected one.');
-  expect(judge({ rtmr3: 'ee'.repeat(48) })).toMatchObject({ expected: digestHex, actual: 'cd'.repeat(48) });
-  expect(judge({ rtmr3: 'ee'.repeat(48) }, boot).message).toBe('Register rtmr3 is not the expected one.');
+  expect((await judge({ mrownerconfig: 'ee'.repeat(48) })).message).toBe(
+    'Register mrownerconfig is not the expected one.',
+  );
+  expect(await judge({ rtmr3: 'ee'.repeat(48) })).toMatchObject({ expected: digestHex, actual: 'cd'.repeat(48) });
+  expect((await judge({ rtmr3: 'ee'.repeat(48) }, boot)).message).toBe('Register rtmr3 is not the expected one.');
 });
 
-promise('P3', 'registers are compared where there are no documents, too', () => {
-  expect(appraiseReference(required, claims, undefined, reference).status).toBe('passed');
+promise('P3', 'registers are compared where there are no documents, too', async () => {
+  expect((await appraiseReference(required, claims, undefined, reference)).status).toBe('passed');
   const changed = { ...claims, registers: { ...registers, rtmr3: 'ee'.repeat(48) } };
-  expect(appraiseReference(required, changed, undefined, reference)).toMatchObject({
+  expect(await appraiseReference(required, changed, undefined, reference)).toMatchObject({
     status: 'failed',
     message: 'Register rtmr3 is not the expected one.',
   });
 });
 
-promise('P3', 'a register that must be zero must be there', () => {
+promise('P3', 'a register that must be zero must be there', async () => {
   for (const name of ['mrconfigid', 'mrowner', 'mrownerconfig'] as const) {
     const { [name]: _, ...fewer } = registers;
-    const check = appraiseReference(required, { ...claims, registers: fewer }, boot, reference);
+    const check = await appraiseReference(required, { ...claims, registers: fewer }, boot, reference);
     expect(check).toMatchObject({ status: 'failed', actual: '', message: `Register ${name} is not the expected one.` });
   }
 });
 
-promise('P3', 'of two entries that differ at the same place the first explains', () => {
+promise('P3', 'of two entries that differ at the same place the first explains', async () => {
   const [one, two] = ['ee', 'dd'].map((byte) => ({
     ...entry,
     registers: { ...entry.registers, rtmr1: byte.repeat(48) },
   }));
   if (one === undefined || two === undefined) throw new Error('no entries');
-  expect(appraiseReference(required, claims, boot, { ...reference, entries: [one, two] }).expected).toBe(
+  expect((await appraiseReference(required, claims, boot, { ...reference, entries: [one, two] })).expected).toBe(
     'ee'.repeat(48),
   );
 });

@@ -1,42 +1,46 @@
 /**
- * Appraisal of the workload: are the registers those of a known release, and does every link from
- * firmware to manifest have an anchor?
+ * Appraisal of the workload: are the registers those of a known release? Who measured them is judged in
+ * `workload-code.ts`.
+ *
+ * A register that reference values leave out has to be zero, or exactly what a known cause makes it: the manifest that
+ * they name (MRCONFIGID, HOST_DATA), or the launch document that they name. RTMR3 of dstack differs for each instance;
+ * where reference values name the app-compose in its place, it is explained by the event log that replays to it and
+ * has the digest of this app-compose among its launch events.
  *
  * @module
  */
-import {
-  type BootBinding,
-  concatBytes,
-  digest,
-  type EvidenceBundle,
-  fromHex,
-  type ReferenceEntry,
-  type ReferenceValues,
-  toHex,
-} from '@vitrine/documents';
+import type { BootBinding, ReferenceEntry, ReferenceValues } from '@vitrine/documents';
+import type { LaunchJudgement } from './launch/judge.ts';
+import { hostDataOf } from './manifest-anchor.ts';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims, TechnologyName } from './result.ts';
 
-export const WORKLOAD_CHECKS = ['workload.reference', 'workload.code'] as const;
+export const WORKLOAD_CHECKS = ['workload.reference', 'workload.code', 'workload.denied'] as const;
 
 /**
  * In which order registers are compared, along the chain of measurement, so that a difference is
  * reported where it begins. `zero` must be zero in the evidence unless the reference values name
- * them; `optional` are compared only where named.
+ * them or what explains them; `optional` are compared only where named. `launch` is where a launch document is compared.
  */
 const REGISTERS: Readonly<
   Record<
     TechnologyName,
-    { readonly order: readonly string[]; readonly zero: readonly string[]; readonly optional: readonly string[] }
+    {
+      readonly order: readonly string[];
+      readonly zero: readonly string[];
+      readonly optional: readonly string[];
+      readonly launch?: string;
+    }
   >
 > = {
   tdx: {
     order: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'mrconfigid', 'mrowner', 'mrownerconfig', 'rtmr3'],
     zero: ['mrconfigid', 'mrowner', 'mrownerconfig'],
     optional: [],
+    launch: 'mrconfigid',
   },
   sgx: { order: ['mrenclave', 'configid'], zero: ['configid'], optional: [] },
-  snp: { order: ['measurement', 'hostdata'], zero: ['hostdata'], optional: [] },
+  snp: { order: ['measurement', 'hostdata'], zero: ['hostdata'], optional: [], launch: 'hostdata' },
   nitro: { order: ['pcr0', 'pcr1', 'pcr2', 'pcr3', 'pcr4', 'pcr8'], zero: [], optional: ['pcr3', 'pcr4', 'pcr8'] },
   tpm: {
     order: ['pcr0', 'pcr2', 'pcr4', 'pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
@@ -44,19 +48,21 @@ const REGISTERS: Readonly<
     optional: ['pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
   },
 };
-const ZERO_REGISTER = '00'.repeat(48);
 /** Where the manifest is extended at launch; compared after it, since its digest explains more than the register's. */
 const MANIFEST_REGISTER = 'rtmr3';
 
+/** What the policy demands here; deny-lists are judged in `denied.ts`. */
+type WorkloadDemands = Pick<AppraisalPolicy['workload'], 'code' | 'reference'>;
 type HardwareClaims = Pick<Claims, 'technology' | 'registers'>;
 
-/** Compares registers, and the manifest where there is one, with the reference values. */
-export function appraiseReference(
-  policy: AppraisalPolicy['workload'],
+/** Compares registers, and manifest and launch document where there are any, with the reference values. */
+export async function appraiseReference(
+  policy: WorkloadDemands,
   claims: HardwareClaims,
   boot: BootBinding | undefined,
   reference: ReferenceValues | undefined,
-): Check {
+  launch?: LaunchJudgement,
+): Promise<Check> {
   const id = 'workload.reference';
   if (policy.reference === 'any') return { id, status: 'waived', message: 'The policy accepts any workload.' };
   if (reference === undefined) {
@@ -77,7 +83,7 @@ export function appraiseReference(
       message: 'The reference values are for another technology.',
     };
   }
-  const differences = entries.map((entry) => difference(entry, claims, boot));
+  const differences = await Promise.all(entries.map((entry) => difference(entry, claims, boot, launch)));
   const match = differences.indexOf(undefined);
   if (match >= 0) {
     const entry = entries[match] as ReferenceEntry;
@@ -106,13 +112,28 @@ interface Difference {
   readonly message: string;
 }
 
-function difference(
+/** The first entry that the evidence equals, where there is one. */
+export async function matchingEntry(
+  claims: HardwareClaims,
+  boot: BootBinding | undefined,
+  reference: ReferenceValues | undefined,
+  launch?: LaunchJudgement,
+): Promise<ReferenceEntry | undefined> {
+  for (const entry of reference?.entries ?? []) {
+    if (entry.technology !== claims.technology) continue;
+    if ((await difference(entry, claims, boot, launch)) === undefined) return entry;
+  }
+  return undefined;
+}
+
+async function difference(
   entry: ReferenceEntry,
   claims: HardwareClaims,
   boot: BootBinding | undefined,
-): Difference | undefined {
+  launch: LaunchJudgement | undefined,
+): Promise<Difference | undefined> {
   const expectedRegisters: Readonly<Record<string, string | undefined>> = entry.registers;
-  const { order, zero, optional } = REGISTERS[claims.technology];
+  const { order, zero, optional, launch: launchRegister } = REGISTERS[claims.technology];
   const manifestChanged = boot !== undefined && boot.manifestDigest !== entry.manifestDigest;
   const changedManifest = (rank: number): Difference => ({
     rank,
@@ -122,11 +143,20 @@ function difference(
   });
   for (const [rank, name] of order.entries()) {
     if (name === MANIFEST_REGISTER && manifestChanged) return changedManifest(rank);
+    if (name === launchRegister && !isLaunchedBy(entry, launch)) {
+      if (manifestChanged) return changedManifest(rank);
+      const expected = launchOf(entry) ?? '';
+      const actual = launch?.refusal === undefined ? (launch?.digest ?? 'none') : 'one that the evidence does not have';
+      return { rank, expected, actual, message: 'The launch document is not the expected one.' };
+    }
     const actual = claims.registers[name] ?? '';
     const named = expectedRegisters[name];
     if (named === undefined && optional.includes(name)) continue;
     const expected = named ?? (zero.includes(name) ? '0'.repeat(actual.length) : 'a value');
-    if (actual !== expected || actual === '') {
+    if (
+      actual === '' ||
+      (actual !== expected && (named !== undefined || !(await explains(entry, launch, name, actual))))
+    ) {
       return { rank, expected, actual, message: `Register ${name} is not the expected one.` };
     }
   }
@@ -134,54 +164,25 @@ function difference(
   return undefined;
 }
 
-/** Names the anchor of each link, firmware → kernel → root file system → enclave → manifest → server code. */
-export async function appraiseCode(
-  policy: AppraisalPolicy['workload'],
-  claims: HardwareClaims,
-  bundle: EvidenceBundle | undefined,
-  anchor: { readonly name: string; readonly simulator: boolean },
-): Promise<Check> {
-  const id = 'workload.code';
-  if (policy.code === 'any') return { id, status: 'waived', message: 'The policy accepts any code.' };
-  if (bundle === undefined)
-    return {
-      id,
-      status: 'unavailable',
-      message: 'A raw quote carries no manifest, so nothing says what its registers stand for.',
-    };
-  const measured = anchor.simulator ? 'simulator' : 'hardware';
-  const expected = await extend(ZERO_REGISTER, bundle.boot.manifestDigest);
-  const actual = claims.registers[MANIFEST_REGISTER] ?? 'no such register';
-  if (actual !== expected) {
-    return {
-      id,
-      status: 'failed',
-      anchor: 'self-asserted',
-      expected,
-      actual,
-      message: 'The manifest was not measured into RTMR3 at launch: only the enclave itself asserts it.',
-    };
-  }
-  const chain = `firmware, kernel, root file system, enclave and manifest: ${measured}`;
-  if (bundle.manifest.server.source.kind !== 'command')
-    return { id, status: 'passed', anchor: measured, message: `${chain}; server code: tree digest in the manifest.` };
-  const unmeasured = 'server code: not measured, the manifest has only its command line';
-  return anchor.simulator
-    ? { id, status: 'waived', anchor: measured, message: `${chain}; ${unmeasured} (possible in the simulator only).` }
-    : {
-        id,
-        status: 'failed',
-        anchor: measured,
-        expected: 'a measured source',
-        actual: 'command',
-        message: `${chain}; ${unmeasured}.`,
-      };
+/** The launch document that an entry names, by SHA-256. */
+function launchOf(entry: ReferenceEntry): string | undefined {
+  return 'launch' in entry ? entry.launch : undefined;
 }
 
-/** SHA-384(register ‖ digest), as TDX extends a run-time register. */
-async function extend(registerHex: string, digestHex: string): Promise<string> {
-  const register = fromHex(registerHex);
-  const value = fromHex(digestHex);
-  if (register === undefined || value === undefined) throw new TypeError('registers and digests are hexadecimal');
-  return toHex(await digest('SHA-384', concatBytes(register, value)));
+/** Whether the evidence commits to the launch document that the entry names, where it names one. */
+function isLaunchedBy(entry: ReferenceEntry, launch: LaunchJudgement | undefined): boolean {
+  const named = launchOf(entry);
+  return named === undefined || (launch !== undefined && launch.refusal === undefined && launch.digest === named);
+}
+
+/** Whether the value of a register that an entry leaves out follows from what it does name. */
+async function explains(
+  entry: ReferenceEntry,
+  launch: LaunchJudgement | undefined,
+  name: string,
+  actual: string,
+): Promise<boolean> {
+  if (name === 'mrconfigid' && actual === entry.manifestDigest) return true;
+  if (name === 'hostdata' && actual === (await hostDataOf(entry.manifestDigest))) return true;
+  return launchOf(entry) !== undefined && isLaunchedBy(entry, launch) && launch?.explains[name] === actual;
 }

@@ -13,6 +13,7 @@ import {
   pinnable,
   pinsFile,
   requireEntryName,
+  requireNoFall,
   resolveTrust,
   type Scope,
   type Trust,
@@ -32,6 +33,7 @@ import { type Arguments, onlyPositional, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { userHome } from '../home.ts';
 import { readEndorsements, readPolicy, readReferenceValues, readText } from '../inputs.ts';
+import { furtherTrust } from '../live-look.ts';
 import { pinnedBundle, requireBundleVersion, writeBundle } from '../mcpb/write-bundle.ts';
 import { addSpec } from '../specs/add.ts';
 import { terminalOf } from '../terminal.ts';
@@ -87,7 +89,10 @@ async function pinAndWrite(
     policy: trust.policyName ?? trust.policy,
     simulated: acceptable.simulated,
     now: new Date(),
+    referenceValues: trust.referenceValues,
+    tpmAk: trust.tpmAk,
   });
+  if (pinned !== undefined) requireNoFall(trust.url, pinned, pin);
   const bundle =
     values.mcpb === undefined || bundleVersion === undefined
       ? undefined
@@ -138,6 +143,7 @@ async function trustOf(
     ...(values.reference === undefined ? {} : { referenceValues: readReferenceValues(values.reference) }),
     ...(values['allow-simulator'] === true ? { allowSimulator: true } : {}),
     ...(values['simulator-root'] === undefined ? {} : { simulatorRootPem: readText(values['simulator-root']) }),
+    ...(await furtherTrust(values)),
     ...(values.offline === true ? {} : { fetchEndorsements: fetcherOf(values, home) }),
   });
   return { name: policy.name, trust };

@@ -78,7 +78,7 @@ async function explain(file: string, values: Values): Promise<number> {
   if (read === undefined) {
     throw new UsageError('config.missing', 'there is no vitrine.yaml here; name one with --config FILE');
   }
-  const { keys = {}, isolation } = read.configuration;
+  const { keys = {}, isolation, anchor } = read.configuration;
   const request = readRequest(file);
   const { explainRequest } = await import('@vitrine/keys');
   const explanation = explainRequest({
@@ -86,6 +86,7 @@ async function explain(file: string, values: Values): Promise<number> {
     request,
     asker: { principal: values.principal ?? 'anybody', tools: values.tool ?? [] },
     isolated: isolation !== 'shared',
+    anchored: anchor !== undefined,
     now: values.at === undefined ? new Date() : parseTime(values.at),
   });
   const { decision } = explanation;

@@ -98,7 +98,7 @@ promise('P2', 'a damaged file stops every action and stays as it is', async () =
 });
 
 const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  'no action': [[], /expected ls, show or rm/],
+  'no action': [[], /expected ls, show, rm or deny/],
   'an unknown action': [['lst'], /did you mean "ls"/],
   'no URL': [['show'], /expected the URL/],
   'one URL too many': [['show', BANK, OTHER], /unexpected argument/],
@@ -159,3 +159,78 @@ for (const [what, args] of Object.entries({
     expect((await place.run('diff', ...args)).code).toBe(2);
   });
 }
+
+const VECTOR = JSON.parse(
+  readFileSync(new URL('../../../documents/vectors/deny-list.json', import.meta.url), 'utf8'),
+) as { readonly denyList: { readonly signatures: readonly { readonly key: string }[] } };
+const [FIRST_KEY = '', SECOND_KEY = ''] = VECTOR.denyList.signatures.map(({ key }) => key);
+
+function placeWithList(): { readonly place: Place; readonly file: string } {
+  const place = freshPlace();
+  const file = join(place.directory, 'list.json');
+  writeFileSync(file, JSON.stringify(VECTOR.denyList));
+  return { place, file };
+}
+
+promise('P2', 'a deny-list is kept under the keys that are given at first, shown, and forgotten', async () => {
+  const { place, file } = placeWithList();
+  const first = await place.run('pins', 'deny', file);
+  expect(first).toMatchObject({ code: 2, stdout: '' });
+  expect(first.stderr).toContain(`--key, from where you trust them; it is signed by ${FIRST_KEY}, ${SECOND_KEY}`);
+  const two = ['--key', FIRST_KEY, '--key', SECOND_KEY, '--threshold', '2'];
+  expect(await place.run('pins', 'deny', file, ...two)).toEqual({
+    code: 0,
+    stdout: 'the deny-list "vendor" number 7 of 2026-11-20T09:00:00Z is kept: it applies to every server\n',
+    stderr: '',
+  });
+  expect((await place.run('pins', 'deny', file)).stdout).toContain('is kept already');
+  expect((await place.run('pins', 'ls')).stdout).toContain(
+    'list:vendor\n  number 7 of 2026-11-20, 4 entries, signed by 2 of 2 keys\n',
+  );
+  const { stdout } = await place.run('pins', 'show', 'list:vendor');
+  for (const line of ['  notes below number 3', '  wallet: number 5 or later', `  ${FIRST_KEY}`]) {
+    expect(stdout.split('\n')).toContain(line);
+  }
+  expect(stdout).toContain('(logs what it is asked)');
+  expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(120);
+  expect(JSON.parse((await place.run('pins', 'show', 'list:vendor', '--json')).stdout)).toMatchObject({
+    type: 'vitrine/kept-deny-list/v1',
+    threshold: 2,
+    list: { number: 7 },
+  });
+  expect(await place.run('pins', 'show', 'list:vendr')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('did you mean list:vendor?'),
+  });
+  expect(await place.run('pins', 'rm', 'list:vendor', '--yes')).toMatchObject({
+    code: 0,
+    stdout: 'the deny-list "vendor" is no longer kept\n',
+  });
+  expect((await place.run('pins', 'deny', file)).code).toBe(2);
+});
+
+for (const [what, args, message] of [
+  ['no file', ['pins', 'deny'], /expected the file of a deny-list/],
+  ['a key that is none', ['pins', 'deny', 'x', '--key', 'AB'], /--key: expected 64 lower-case/],
+  ['the same key twice', ['pins', 'deny', 'x', '--key', FIRST_KEY, '--key', FIRST_KEY], /given twice/],
+  ['a threshold alone', ['pins', 'deny', 'x', '--threshold', '1'], /give them too/],
+  ['a threshold beyond', ['pins', 'deny', 'x', '--key', FIRST_KEY, '--threshold', '2'], /expected 1 to 1/],
+  ['keys for another action', ['pins', 'ls', '--key', FIRST_KEY], /--key is for "vitrine pins deny"/],
+  ['a file that is not there', ['pins', 'deny', 'none.json', '--key', FIRST_KEY], /cannot read none\.json/],
+  ['no list of that name', ['pins', 'rm', 'list:x', '--yes'], /no deny-list "x" is kept/],
+] as const) {
+  test(`${what} is wrong usage`, async () => {
+    const { code, stdout, stderr } = await freshPlace().run(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+}
+
+promise('P2', 'a list that was changed after it was signed is not kept', async () => {
+  const { place, file } = placeWithList();
+  writeFileSync(file, JSON.stringify({ ...VECTOR.denyList, denied: [] }));
+  const { code, stderr } = await place.run('pins', 'deny', file, '--key', FIRST_KEY);
+  expect(code).toBe(2);
+  expect(stderr).toContain('was changed after it was signed');
+  expect((await place.run('pins', 'ls')).stdout).toBe('');
+});

@@ -1,20 +1,35 @@
 /**
- * `vitrine pins`: what the user has accepted, server by server.
+ * `vitrine pins`: what the user has accepted, server by server, and the deny-lists that the user keeps.
  *
  * @module
  */
-import { GROUPS, type Group, type Pin, pinFacts, pinsFile, readPins, removePin } from '@vitrine/client';
+import {
+  denyListsFile,
+  forgetDenyList,
+  GROUPS,
+  type Group,
+  type KeptDenyList,
+  type Pin,
+  pinFacts,
+  pinsFile,
+  readKeptDenyLists,
+  readPins,
+  removePin,
+  stateText,
+} from '@vitrine/client';
 import { nearest, UsageError } from '@vitrine/documents';
+import { refuseFlags } from '../action-flags.ts';
 import { confirm } from '../ask.ts';
 import { parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { groupHeading, rowLines, sectionsOf } from '../fact-lines.ts';
 import { userHome } from '../home.ts';
+import { keepFile, listName, listSummary, listText, requireKept } from '../kept-lists.ts';
 import { type Pinned, requirePin } from '../pinned.ts';
 import { pinsSpec } from '../specs/pins.ts';
 import { clean, terminalOf } from '../terminal.ts';
 
-const ACTIONS = ['ls', 'show', 'rm'] as const;
+const ACTIONS = ['ls', 'show', 'rm', 'deny'] as const;
 
 export async function runPins(args: readonly string[]): Promise<number> {
   const { values, positionals, rest } = parseArguments(args, pinsSpec.options);
@@ -23,14 +38,35 @@ export async function runPins(args: readonly string[]): Promise<number> {
     throw new UsageError('usage.extra', `unexpected argument ${JSON.stringify(extra ?? given ?? '--')}`);
   }
   if (values.yes === true && action !== 'rm') throw new UsageError('usage.flag', '--yes is for "vitrine pins rm"');
+  if (action !== 'deny') refuseFlags(values, ['key', 'threshold'], 'vitrine pins deny');
   const json = values.json === true;
   const file = pinsFile(userHome());
   if (action === 'ls') return list(file, json);
-  if (action !== 'show' && action !== 'rm') throw unknownAction(action);
-  if (given === undefined)
-    throw new UsageError('usage.missing', `expected the URL of a pinned server after "${action}"`);
+  if (action !== 'show' && action !== 'rm' && action !== 'deny') throw unknownAction(action);
+  if (given === undefined) {
+    const what = action === 'deny' ? 'the file of a deny-list' : 'the URL of a pinned server, or list:NAME,';
+    throw new UsageError('usage.missing', `expected ${what} after "${action}"`);
+  }
+  if (action === 'deny') {
+    const kept = await keepFile(given, values);
+    process.stdout.write(json ? `${JSON.stringify(kept.json)}\n` : `${clean(kept.text)}\n`);
+    return EXIT.done;
+  }
+  const name = listName(given);
+  if (name !== undefined) return onList(action, name, json, values.yes === true);
   const pinned = requirePin(await readPins(file), given);
   return action === 'show' ? show(pinned, json) : remove(file, pinned, json, values.yes === true);
+}
+
+async function onList(action: 'show' | 'rm', name: string, json: boolean, yes: boolean): Promise<number> {
+  const kept = await requireKept(name);
+  if (action === 'rm') return removeList(name, kept, json, yes);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ type: 'vitrine/kept-deny-list/v1', ...kept })}\n`
+      : listText(kept, terminalOf(process.stdout)),
+  );
+  return EXIT.done;
 }
 
 function unknownAction(action: string | undefined): UsageError {
@@ -38,19 +74,21 @@ function unknownAction(action: string | undefined): UsageError {
   const found = action === undefined ? '' : `, found ${JSON.stringify(action)}`;
   return new UsageError(
     'usage.action',
-    `expected ls, show or rm${found}${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    `expected ls, show, rm or deny${found}${near === undefined ? '' : `; did you mean "${near}"?`}`,
   );
 }
 
 async function list(file: string, json: boolean): Promise<number> {
   const { pins } = await readPins(file);
+  const { lists } = await readKeptDenyLists(denyListsFile(userHome()));
   if (json) {
-    process.stdout.write(`${JSON.stringify({ type: 'vitrine/pins-list/v1', file, pins })}\n`);
+    process.stdout.write(`${JSON.stringify({ type: 'vitrine/pins-list/v1', file, pins, denyLists: lists })}\n`);
     return EXIT.done;
   }
   const entries = Object.entries(pins).sort(([left], [right]) => (left < right ? -1 : 1));
   if (entries.length === 0) process.stderr.write(`vitrine: nothing is pinned yet (${clean(file)})\n`);
   for (const [url, pin] of entries) process.stdout.write(`${clean(url)}\n  ${clean(summary(pin))}\n`);
+  for (const kept of Object.values(lists)) process.stdout.write(`${listSummary(kept)}\n`);
   return EXIT.done;
 }
 
@@ -81,6 +119,8 @@ function show({ url, pin }: Pinned, json: boolean): number {
     clean(url),
     `  ${clean(summary(pin))}`,
     `  policy ${policy}`,
+    ...(pin.mode === 'exact' && pin.state !== undefined ? [`  keys and data seen at ${stateText(pin.state)}`] : []),
+    ...(pin.mode === 'exact' && pin.tpmKey !== undefined ? ['  under the TPM key that you vouched for'] : []),
     ...(pin.mode === 'source' ? ['  cannot be checked by this version: connecting is refused'] : []),
   ];
   const facts = pinFacts(pin);
@@ -102,5 +142,21 @@ async function remove(file: string, { url, pin }: Pinned, json: boolean, yes: bo
   const removed = (await removePin(file, url)) !== undefined;
   if (json) process.stdout.write(`${JSON.stringify({ type: 'vitrine/pin-removed/v1', url, removed })}\n`);
   else process.stdout.write(`${clean(url)} is no longer pinned\n`);
+  return EXIT.done;
+}
+
+async function removeList(name: string, kept: KeptDenyList, json: boolean, yes: boolean): Promise<number> {
+  const say = (removed: boolean): void => {
+    if (json) process.stdout.write(`${JSON.stringify({ type: 'vitrine/deny-list-removed/v1', name, removed })}\n`);
+  };
+  if (!yes) process.stderr.write(`${listSummary(kept)}\n`);
+  if (!yes && !(await confirm('Forget it, with its number and keys? What it denies is then accepted again'))) {
+    process.stderr.write('vitrine: nothing was changed\n');
+    say(false);
+    return EXIT.notVerified;
+  }
+  const removed = (await forgetDenyList(denyListsFile(userHome()), name)) !== undefined;
+  say(removed);
+  if (!json) process.stdout.write(`the deny-list "${name}" is no longer kept\n`);
   return EXIT.done;
 }

@@ -138,7 +138,7 @@ promise('P3', 'from the same manifest no release is made', async () => {
 });
 
 const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  'no action': [[], /expected make, sign or show/],
+  'no action': [[], /expected make, sign, witness or show/],
   'an unknown action': [['sing', 'r.json'], /did you mean "sign"/],
   'no file': [['sign'], /expected the file of the release/],
   'two files': [['show', 'r.json', 'r.json'], /unexpected argument/],
@@ -152,7 +152,17 @@ const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
   'a release that is none': [['sign', 'vitrine.yaml', '--owner-key', 'ada.pem'], /vitrine\.yaml:1:1: not strict JSON/],
   'a release that is not there': [['show', 'none.json'], /cannot read none\.json/],
   'a flag of make': [['show', 'r.json', '--from', FROM], /--from is for "vitrine release make"/],
-  'a flag of sign': [['make', 'x.json', '--owner-key', 'ada.pem'], /--owner-key is for "vitrine release sign"/],
+  'a flag of sign': [
+    ['make', 'x.json', '--owner-key', 'ada.pem'],
+    /--owner-key is for "vitrine release sign" or "vitrine release witness"/,
+  ],
+  'a flag of witness': [['sign', 'r.json', '--log', 'seen.json'], /--log is for "vitrine release witness"/],
+  'a manifest for sign': [['sign', 'r.json', '--manifest', 'm.json'], /--manifest is for "vitrine release witness" or/],
+  'measurements of none': [
+    ['make', 'x.json', '--from', FROM, '--measurement', 'none.json'],
+    /cannot read none\.json: no such file/,
+  ],
+  'measurements that are none': [['make', 'x.json', '--from', FROM, '--measurement', 'r.json'], /r\.json is not valid/],
 };
 for (const [what, [args, message]] of Object.entries(wrong)) {
   test(`release with ${what} changes nothing`, async () => {

@@ -11,6 +11,7 @@ import { type Arguments, parseArguments } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { userHome } from '../home.ts';
 import { readEndorsements, readInput, readPolicy, readReferenceValues, readText } from '../inputs.ts';
+import { furtherTrust } from '../live-look.ts';
 import { makeOwnerKey, readOwnerKey } from '../owner-key.ts';
 import { secretsSpec } from '../specs/secrets.ts';
 import { clean } from '../terminal.ts';
@@ -72,16 +73,18 @@ async function seal(name: string, values: Values): Promise<number> {
   const owner = readOwnerKey(ownerFile);
   const version = versionOf(values.number);
   const value = values.file === undefined ? await standardInput() : readInput(values.file);
-  const { resolveTrust, submitSecret } = await import('@vitrine/client');
+  const { pinsFile, resolveTrust, submitSecret } = await import('@vitrine/client');
   const proxyFor = proxyFromEnvironment(process.env);
   const trust = await resolveTrust(to, {
     home: userHome(),
     purpose: 'connect',
     ...demands(values),
+    ...(await furtherTrust(values)),
     ...(values.offline === true ? {} : { fetchEndorsements: onlineEndorsements(userHome(), proxyFor) }),
   });
   const submitted = await submitSecret({
     trust,
+    pinsFile: pinsFile(userHome()),
     now: () => new Date(),
     timeLimitMs: ATTEST_TIMEOUT_MS,
     proxyFor,

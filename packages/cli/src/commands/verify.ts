@@ -4,10 +4,9 @@
  * @module
  */
 import { writeFileSync } from 'node:fs';
-import { simulatorRootFile } from '@vitrine/client/home';
 import { onlineEndorsements } from '@vitrine/client/online-endorsements';
 import { proxyFromEnvironment } from '@vitrine/client/proxy-environment';
-import { type EvidenceBundle, formatEvidenceBundle, fromHex, UsageError } from '@vitrine/documents';
+import { type DenyList, type EvidenceBundle, formatEvidenceBundle, fromHex, UsageError } from '@vitrine/documents';
 import {
   type Endorsement,
   type EndorsementFetcher,
@@ -18,12 +17,12 @@ import {
   simulatorAnchor,
   TECHNOLOGY_NAMES,
   type TechnologyName,
-  type TrustAnchor,
   type VerifyOptions,
   verify as verifyEvidence,
 } from '@vitrine/verifier';
 import { changedText } from '../changed.ts';
 import { type Arguments, onlyPositional, parseArguments } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
 import { userHome } from '../home.ts';
 import {
   isUrl,
@@ -53,7 +52,7 @@ export async function runVerify(args: readonly string[]): Promise<number> {
   if (values.at !== undefined && live)
     throw new UsageError('usage.at', '--at is for evidence from a file: a live connection is judged for now');
 
-  for (const flag of ['eventlog', 'format', 'tpm-ak', 'tpm-nonce'] as const) {
+  for (const flag of ['eventlog', 'format', 'tpm-nonce'] as const) {
     if (live && values[flag] !== undefined)
       throw new UsageError(
         'usage.raw',
@@ -72,7 +71,9 @@ export async function runVerify(args: readonly string[]): Promise<number> {
   else process.stdout.write(transcript(result, subject, policyName, terminalOf(process.stdout)));
   process.stderr.write(changedText(subject, differences));
   if (result.verdict === 'simulated' && !allowSimulated) process.stderr.write(SIMULATOR_HINT);
-  return exitCodeOf(result, { allowSimulated });
+  const exitCode = exitCodeOf(result, { allowSimulated });
+  // Another root, or an older copy of keys and data, is a matter of the pin and not of the evidence.
+  return exitCode === EXIT.done && differences.length > 0 ? EXIT.notVerified : exitCode;
 }
 
 async function verifyFile(
@@ -83,7 +84,7 @@ async function verifyFile(
 ): Promise<Judged> {
   const now = values.at === undefined ? new Date() : parseTime(values.at);
   const referenceValues = values.reference === undefined ? undefined : readReferenceValues(values.reference);
-  const simulatorAnchors = simulatorRoots(values);
+  const simulatorAnchors = await simulatorRoots(values);
   // Naming a TPM's key is permission for evidence under it, as naming a simulator's root is.
   const allowSimulated = simulatorAnchors.length > 0 || values['tpm-ak'] !== undefined;
   const input = readInput(file);
@@ -94,6 +95,7 @@ async function verifyFile(
       now,
       endorsements: readEndorsements(values.endorsements ?? []),
       simulatorAnchors,
+      denyLists: await fileDenyLists(values),
       ...rawOptions(values),
       ...(referenceValues === undefined ? {} : { referenceValues }),
       ...(fetcher === undefined ? {} : { fetchEndorsements: fetcher }),
@@ -141,13 +143,20 @@ function isTechnology(name: string): name is TechnologyName {
   return (TECHNOLOGY_NAMES as readonly string[]).includes(name);
 }
 
-/** A file names no address, so the user's own simulator is taken at the user's word. */
-function simulatorRoots(values: Values): readonly TrustAnchor[] {
+/** A file names no address, so the user's own simulators are taken at the user's word. */
+async function simulatorRoots(values: Values): Promise<VerifyOptions['simulatorAnchors']> {
   const given = values['simulator-root'];
   if (given !== undefined) return [simulatorAnchor(readText(given), given)];
   if (values['allow-simulator'] !== true) return [];
-  const file = simulatorRootFile(userHome());
-  return [simulatorAnchor(readText(file), file)];
+  const { ownSimulatorRoots } = await import('@vitrine/client/simulator-roots');
+  return ownSimulatorRoots(userHome());
+}
+
+/** Those that are kept apply to files, too. */
+async function fileDenyLists(values: Values): Promise<readonly DenyList[]> {
+  const { denyListsAtHand, denyListsFile, readDenyList } = await import('@vitrine/client/deny-lists');
+  const given = await Promise.all((values['deny-list'] ?? []).map(readDenyList));
+  return denyListsAtHand(denyListsFile(userHome()), given);
 }
 
 function keeping(fetcher: EndorsementFetcher, kept: Endorsement[]): EndorsementFetcher {

@@ -274,11 +274,31 @@ describe('hardware and sandbox', () => {
     const linux = { ...thisMachine(), platform: 'linux' } as const;
     expect(examineHardware({ ...linux, exists: () => false })).toMatchObject([{ id: 'tee', status: 'missing' }]);
     expect(
-      examineHardware({ ...linux, exists: (path) => path === '/dev/sev-guest' || path === '/run/dstack.sock' }),
+      examineHardware({
+        ...linux,
+        exists: (path) => path === '/dev/sev-guest' || path === '/run/dstack.sock',
+        writable: () => true,
+      }),
     ).toMatchObject([
+      { id: 'tee.dstack', status: 'ok', message: 'a dstack guest agent: /run/dstack.sock' },
       { id: 'tee.snp', status: 'ok', message: 'an AMD SEV-SNP guest: /dev/sev-guest' },
-      { id: 'tee.dstack', status: 'ok', message: 'a dstack agent: /run/dstack.sock' },
+      { id: 'tee.auto', status: 'ok', message: '--platform auto takes dstack' },
     ]);
+    expect(
+      examineHardware({ ...linux, exists: (path) => path === '/dev/tdx_guest', writable: () => false }),
+    ).toMatchObject([
+      { id: 'tee.tdx', status: 'ok' },
+      { id: 'tee.tdx.access', status: 'missing', remedy: 'run as root, or let this user open it' },
+      { id: 'tee.tdx.lacks', status: 'missing', remedy: expect.stringContaining('configfs') },
+      { id: 'tee.tdx.lacks', status: 'missing', remedy: expect.stringContaining('Linux 6.16') },
+      { id: 'tee.auto', status: 'ok' },
+    ]);
+    expect(examineHardware({ ...linux, exists: (path) => path === '/dev/tpmrm0', writable: () => true })).toMatchObject(
+      [
+        { id: 'tee.tpm', status: 'ok' },
+        { id: 'tee.auto', status: 'missing' },
+      ],
+    );
     expect(examineHardware({ ...linux, platform: 'darwin' })).toMatchObject([{ id: 'tee', status: 'missing' }]);
   });
 

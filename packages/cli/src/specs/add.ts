@@ -95,6 +95,21 @@ export const addSpec = {
       group: COMPARE,
     },
     offline: { type: 'boolean', summary: 'fetch nothing from Intel', group: COMPARE },
+    'deny-list': {
+      type: 'string',
+      multiple: true,
+      value: 'FILE',
+      summary: 'refuse what this list denies, beside the lists that you keep; may be repeated',
+      complete: 'file',
+      group: COMPARE,
+    },
+    'tpm-ak': {
+      type: 'string',
+      value: 'FILE',
+      summary: 'the attestation key of a TPM that you trust (PEM); the pin keeps it, and it never reads as verified',
+      complete: 'file',
+      group: COMPARE,
+    },
     'allow-simulator': {
       type: 'boolean',
       summary: 'accept the simulator of this user, on a loopback URL',

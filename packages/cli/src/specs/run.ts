@@ -8,7 +8,7 @@ import type { CommandSpec } from '../command-spec.ts';
 export const runSpec = {
   name: 'run',
   usage: '[npm:<package>@<version> | path:<folder> | module:<file> | oci:<layout>] [options] [-- arguments]',
-  summary: 'Host an MCP server, here in the simulator',
+  summary: 'Host an MCP server, in the simulator or a TEE',
   description:
     'Hosts an MCP server behind a front door that proves what runs; on Linux with bubblewrap, in a sandbox. A range or a tag is resolved once and shown, and beside a vitrine.yaml written to vitrine.lock. Install scripts never run.',
   positionals: [{ name: 'npm:… | path:…', complete: ['npm:', 'path:', 'module:', 'oci:'] }],
@@ -35,8 +35,34 @@ export const runSpec = {
     platform: {
       type: 'string',
       value: 'NAME',
-      summary: 'simulator (the default: a constant, never a fallback) or auto',
-      complete: ['simulator', 'auto'],
+      summary:
+        'simulator (the default: a constant, never a fallback), tdx, sev-snp, tpm, dstack, coco, or auto for the TEE that is found',
+      complete: ['simulator', 'auto', 'tdx', 'sev-snp', 'tpm', 'dstack', 'coco'],
+    },
+    device: {
+      type: 'string',
+      value: 'PATH',
+      summary: 'device or socket of the platform, for coco a URL, if it is not at its usual place',
+      complete: 'file',
+    },
+    'init-data': {
+      type: 'string',
+      value: 'FILE',
+      summary: 'the init-data that a pod of coco was started with, where it is not at its usual place',
+      complete: 'file',
+    },
+    root: {
+      type: 'string',
+      multiple: true,
+      value: 'SOURCE',
+      summary:
+        'what wraps the root of keys: snp, tpm[:DEVICE], dstack, kbs:URL#REPOSITORY/TYPE/TAG, ephemeral; given twice, both are needed',
+    },
+    'root-from': {
+      type: 'string',
+      multiple: true,
+      value: 'SOURCE',
+      summary: 'what wrapped it so far, when it changes',
     },
     listen: {
       type: 'string',
@@ -75,6 +101,16 @@ export const runSpec = {
       value: 'FILE',
       summary: 'a signed release, by which this configuration takes over keys and data of the one before',
       complete: 'file',
+    },
+    'handover-from': {
+      type: 'string',
+      value: 'URL',
+      summary: 'take the root of keys from this running enclave, whose manifest allows it, instead of making one',
+    },
+    'expect-root': {
+      type: 'string',
+      value: 'ID',
+      summary: 'the only root that --handover-from takes, as "vitrine keys ls" shows it',
     },
     'http-port': {
       type: 'string',

@@ -13,6 +13,8 @@ export const TRUST_OPTIONS = {
   reference,
   endorsements,
   offline,
+  'deny-list': verifySpec.options['deny-list'],
+  'tpm-ak': verifySpec.options['tpm-ak'],
   'allow-simulator': verifySpec.options['allow-simulator'],
   'simulator-root': verifySpec.options['simulator-root'],
 } as const;

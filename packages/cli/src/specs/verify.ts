@@ -80,6 +80,14 @@ export const verifySpec = {
       complete: 'file',
       group: COMPARE,
     },
+    'deny-list': {
+      type: 'string',
+      multiple: true,
+      value: 'FILE',
+      summary: 'refuse what this list denies, beside the lists that you keep; may be repeated',
+      complete: 'file',
+      group: COMPARE,
+    },
     'tpm-nonce': {
       type: 'string',
       value: 'HEX',
@@ -112,7 +120,7 @@ export const verifySpec = {
   ],
   exitCodes: {
     0: 'verified, or simulated where you allowed it',
-    1: 'not verified',
+    1: 'not verified, or not as you pinned it',
     2: 'wrong usage',
     3: 'could not be checked',
     4: 'simulated evidence where hardware is wanted',

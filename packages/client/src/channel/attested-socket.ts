@@ -21,7 +21,11 @@ import { openTlsSession, timeLimitError } from './tls-session.ts';
 const ATTEST_PATH = '/.well-known/vitrine/attest';
 
 /** Judges the evidence of one connection. Whatever it throws refuses the connection. */
-export type Judge<T> = (bundle: EvidenceBundle, channel: ExpectedChannel) => Promise<T>;
+export interface Judge<T> {
+  (bundle: EvidenceBundle, channel: ExpectedChannel): Promise<T>;
+  /** Makes the judge of one connection by what is known before the server is asked on it. */
+  readonly begin?: () => Promise<Judge<T>>;
+}
 
 export interface AttestOptions {
   /** From the first packet to the last byte of evidence, in milliseconds. */
@@ -54,12 +58,13 @@ export async function openAttestedSocket<T>(
 ): Promise<AttestedSocket<T>> {
   const limit = AbortSignal.timeout(options.timeLimitMs);
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
+  const judgeOne = judge.begin === undefined ? judge : await judge.begin();
   const { socket, identity, issuedBy } = await openTlsSession(url, signal, options.proxyFor);
   const nonce = toBase64Url((options.random ?? randomBytes)(32));
   const exchange = startExchange(socket, url, nonce, signal);
   try {
     const bundle = readBundle(await exchange.reply, url);
-    const judged = await judge(bundle, { nonce, ...identity });
+    const judged = await judgeOne(bundle, { nonce, ...identity });
     if (options.signal?.aborted === true) throw new UnreachableError('closed', 'the connection was closed');
     exchange.finish();
     return { socket, judged };

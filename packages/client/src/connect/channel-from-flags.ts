@@ -8,15 +8,18 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { parseDocument, referenceValuesShape, UsageError } from '@vitrine/documents';
-import { type AttestationResult, parsePolicy } from '@vitrine/verifier';
+import { type AttestationResult, parsePolicy, parseTpmAttestationKey } from '@vitrine/verifier';
 import type { LaneOptions } from '../channel/lanes.ts';
 import type { ConnectFlags } from '../connect-arguments.ts';
+import { readDenyList } from '../deny-lists/kept-deny-lists.ts';
 import { type ProxyFor, proxyFromEnvironment } from '../net/proxy-environment.ts';
 import { onlineEndorsements } from '../online-endorsements.ts';
 import { pinsFile } from '../pins/pins-store.ts';
 import { vitrineHome } from '../pins/vitrine-home.ts';
+import { authorityLines } from './authority.ts';
 import { catalogueGuard } from './catalogue-guard.ts';
 import { type Channel, type FetchWrapper, openChannel } from './open-channel.ts';
+import { stateWitness } from './state-witness.ts';
 import { resolveTrust } from './trust.ts';
 
 /** From the first packet to the last byte of evidence. */
@@ -43,6 +46,8 @@ export async function channelFromFlags(url: string, flags: ConnectFlags, context
   const home = vitrineHome(context.env, context.platform, homedir());
   const { policy, reference } = flags;
   const root = flags['simulator-root'];
+  const ak = flags['tpm-ak'];
+  let told = false;
   const proxyFor = proxyFromEnvironment(context.env);
   const signingIn = signIn(url, flags, context, home, proxyFor);
   // Awaited below; until then a failure of the other is the one that counts.
@@ -58,6 +63,8 @@ export async function channelFromFlags(url: string, flags: ConnectFlags, context
       ? {}
       : { referenceValues: parseDocument(await read(reference), referenceValuesShape, reference) }),
     ...(root === undefined ? {} : { simulatorRootPem: await read(root) }),
+    ...(ak === undefined ? {} : { tpmAk: parseTpmAttestationKey(await readBytes(ak), ak) }),
+    denyLists: await Promise.all((flags['deny-list'] ?? []).map(readDenyList)),
   });
   return openChannel({
     trust,
@@ -67,6 +74,12 @@ export async function channelFromFlags(url: string, flags: ConnectFlags, context
     ...(context.lanes === undefined ? {} : { lanes: context.lanes }),
     ...(context.onResult === undefined ? {} : { onResult: context.onResult }),
     wrap: [await signingIn],
+    onAdmitted(result) {
+      if (told) return;
+      told = true;
+      for (const line of authorityLines(result)) context.report(line);
+    },
+    witness: stateWitness(trust, pinsFile(home), context.report),
     guard: catalogueGuard(trust, pinsFile(home), context.report),
     proxyFor,
   });
@@ -104,8 +117,12 @@ async function signIn(
 }
 
 async function read(file: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(file));
+}
+
+async function readBytes(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readFile(file, 'utf8');
+    return new Uint8Array(await readFile(file));
   } catch (cause) {
     throw new UsageError('file.unreadable', `cannot read ${file}: ${(cause as Error).message}`, { cause });
   }

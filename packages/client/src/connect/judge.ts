@@ -16,6 +16,8 @@ import type { Judge } from '../channel/attested-socket.ts';
 import { RefusedError } from '../errors.ts';
 import { describePinMismatch, requirePinned } from '../pins/pin.ts';
 import type { Pin } from '../pins/pins-document.ts';
+import type { SealedState } from '../pins/sealed-state.ts';
+import type { StateWitness } from './state-witness.ts';
 import type { Trust } from './trust.ts';
 
 /** Verifies a bundle for one connection; every verdict is returned. */
@@ -33,24 +35,37 @@ export function appraiseLive(
       endorsements: trust.endorsements,
       simulatorAnchors: trust.simulatorAnchors,
       channel,
+      denyLists: trust.denyLists,
+      ...(trust.tpmAk === undefined ? {} : { tpm: { ak: trust.tpmAk } }),
       ...(trust.referenceValues === undefined ? {} : { referenceValues: trust.referenceValues }),
       ...(trust.fetchEndorsements === undefined ? {} : { fetchEndorsements: trust.fetchEndorsements }),
     },
   );
 }
 
+export interface TrustWatch {
+  /** Told each verdict, before it is acted on. */
+  readonly onResult?: ((result: AttestationResult) => void) | undefined;
+  /** Told each result that was admitted. */
+  readonly onAdmitted?: ((result: AttestationResult) => void) | undefined;
+  /** Remembers how far keys and data have got. */
+  readonly witness?: StateWitness | undefined;
+}
+
 /**
  * A judge that admits only what may carry MCP: verified (or simulated where allowed), about this
- * very connection, and as pinned.
- *
- * @param onResult - Told each verdict, before it is acted on.
+ * very connection, as pinned, and not behind what was seen before.
  */
 export function requireTrust(
   trust: Trust,
   now: () => Date,
-  onResult?: (result: AttestationResult) => void,
+  { onResult, onAdmitted, witness }: TrustWatch = {},
 ): Judge<AttestationResult> {
-  return async (bundle, channel) => {
+  const judge = async (
+    bundle: EvidenceBundle,
+    channel: ExpectedChannel,
+    seen: SealedState | undefined,
+  ): Promise<AttestationResult> => {
     const result = await appraiseLive(trust, bundle, channel, now());
     onResult?.(result);
     try {
@@ -65,9 +80,17 @@ export function requireTrust(
       );
     }
     if (trust.pin !== undefined) requirePinned(trust.pin, result);
-    else requireNumber(trust.leastNumber, result);
+    else requireNumber(trust.remembered?.manifestNumber, result);
+    await witness?.take(seen, result);
+    onAdmitted?.(result);
     return result;
   };
+  if (witness === undefined) return (bundle, channel) => judge(bundle, channel, undefined);
+  const begin = async (): Promise<Judge<AttestationResult>> => {
+    const seen = await witness.seen();
+    return (bundle, channel) => judge(bundle, channel, seen);
+  };
+  return Object.assign(async (...asked: Parameters<Judge<AttestationResult>>) => (await begin())(...asked), { begin });
 }
 
 /** Other reference values can take a pin's place, but an older release stays refused. */

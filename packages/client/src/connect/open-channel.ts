@@ -11,6 +11,7 @@ import type { LaneOptions } from '../channel/lanes.ts';
 import type { FetchLike } from '../net/outside-fetch.ts';
 import type { ProxyFor } from '../net/proxy-environment.ts';
 import { requireTrust } from './judge.ts';
+import type { StateWitness } from './state-witness.ts';
 import type { Trust } from './trust.ts';
 
 /** Puts something around a `fetch` that goes to the attested server only. */
@@ -29,6 +30,10 @@ export interface ChannelOptions {
   readonly proxyFor?: ProxyFor;
   /** Told the verdict on each new connection, before it is acted on. */
   readonly onResult?: (result: AttestationResult) => void;
+  /** Told each result that was admitted. */
+  readonly onAdmitted?: (result: AttestationResult) => void;
+  /** Remembers how far keys and data of the server have got. */
+  readonly witness?: StateWitness | undefined;
   /** Put around the attested `fetch`, the first one innermost: static headers, sign-in. */
   readonly wrap?: readonly FetchWrapper[];
   /** Makes the outermost wrapper for one client: the guard of the tool catalogue. */
@@ -48,8 +53,8 @@ export interface Channel {
 }
 
 export function openChannel(options: ChannelOptions): Channel {
-  const { trust, now, timeLimitMs, signal, lanes, proxyFor, onResult, wrap = [], guard = (fetch) => fetch } = options;
-  const attested: AttestedFetch = attestedFetch(trust.url, requireTrust(trust, now, onResult), {
+  const { trust, now, timeLimitMs, signal, lanes, proxyFor, wrap = [], guard = (fetch) => fetch } = options;
+  const attested: AttestedFetch = attestedFetch(trust.url, requireTrust(trust, now, options), {
     timeLimitMs,
     ...(signal === undefined ? {} : { signal }),
     ...(proxyFor === undefined ? {} : { proxyFor }),

@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { readFile } from 'node:fs/promises';
-import { type ReferenceValues, UsageError } from '@vitrine/documents';
+import { type DenyList, type ReferenceValues, UsageError } from '@vitrine/documents';
 import {
   type AppraisalPolicy,
   type Endorsement,
@@ -13,14 +12,17 @@ import {
   type PresetName,
   presets,
   simulatorAnchor,
-  type TrustAnchor,
+  type TpmAttestationKey,
+  type VerifyOptions,
 } from '@vitrine/verifier';
+import { denyListsAtHand, denyListsFile } from '../deny-lists/kept-deny-lists.ts';
 import { RefusedError } from '../errors.ts';
 import { pinReferenceValues, sourceUnchecked } from '../pins/pin.ts';
 import { type Pin, pinPolicy } from '../pins/pins-document.ts';
 import { findPin, pinsFile } from '../pins/pins-store.ts';
-import { simulatorRootFile } from '../pins/vitrine-home.ts';
+import { tpmKeyOf, tpmKeyPem } from '../pins/tpm-key.ts';
 import { isLoopback, normaliseUrl } from '../server-url.ts';
+import { ownSimulatorRoots } from './simulator-roots.ts';
 
 export interface Trust {
   /** Normalised. */
@@ -29,14 +31,18 @@ export interface Trust {
   /** The preset's name where the policy is a preset, for people and for pins. */
   readonly policyName: PresetName | undefined;
   readonly referenceValues: ReferenceValues | undefined;
-  readonly simulatorAnchors: readonly TrustAnchor[];
+  readonly simulatorAnchors: VerifyOptions['simulatorAnchors'];
+  /** The attestation key of a TPM that the user vouches for; evidence under it is never more than simulated. */
+  readonly tpmAk: TpmAttestationKey | undefined;
+  /** What they deny is refused, whatever the policy says of lists. */
+  readonly denyLists: readonly DenyList[];
   readonly allowSimulated: boolean;
   readonly endorsements: readonly Endorsement[];
   readonly fetchEndorsements: EndorsementFetcher | undefined;
   /** Held against every result in addition to the policy. */
   readonly pin: Pin | undefined;
-  /** The highest manifest number that was seen, also where other reference values take the pin's place. */
-  readonly leastNumber: number | undefined;
+  /** What was seen of the server before, also where other reference values take the pin's place. */
+  readonly remembered: Pin | undefined;
 }
 
 export interface TrustOptions {
@@ -57,6 +63,10 @@ export interface TrustOptions {
   readonly allowSimulator?: boolean;
   /** PEM of a simulator's root; giving it allows that simulator, at any address. */
   readonly simulatorRootPem?: string;
+  /** The attestation key of a TPM; naming it allows evidence under it, at any address. */
+  readonly tpmAk?: TpmAttestationKey;
+  /** Deny-lists in addition to those that are kept in `home`. */
+  readonly denyLists?: readonly DenyList[];
   readonly endorsements?: readonly Endorsement[];
   readonly fetchEndorsements?: EndorsementFetcher;
 }
@@ -64,8 +74,9 @@ export interface TrustOptions {
 /**
  * Resolves what is demanded of `url`.
  *
- * @throws UsageError for a bad URL, damaged pins or a missing simulator root; RefusedError (check
- *   `pin.missing`) for a server that is neither pinned nor judged by an explicit policy;
+ * @throws UsageError for a bad URL, damaged pins, a missing simulator root, or an older deny-list; RefusedError
+ *   (check `pin.missing`) for a server that is neither pinned nor judged by an explicit policy, or (`pin.tpm-key`)
+ *   for another key than the pinned one;
  *   UnreachableError (code `pin.source`) for a pin that this version cannot check.
  */
 export async function resolveTrust(url: string, options: TrustOptions): Promise<Trust> {
@@ -84,19 +95,26 @@ export async function resolveTrust(url: string, options: TrustOptions): Promise<
     throw sourceUnchecked(pin);
   }
   const chosen = options.policy ?? pin?.policy ?? 'default';
-  const allowSimulated =
-    options.allowSimulator === true || options.simulatorRootPem !== undefined || pin?.simulated === true;
+  const tpmAk = tpmKeyFor(pin, options);
+  const pinnedSimulator = pin?.simulated === true && !(pin.mode === 'exact' && pin.tpmKey !== undefined);
+  const simulator = options.allowSimulator === true || options.simulatorRootPem !== undefined || pinnedSimulator;
   return {
     url: server,
     policy: options.policy === undefined && pin !== undefined ? pinPolicy(pin) : expand(chosen),
     policyName: typeof chosen === 'string' ? chosen : undefined,
     referenceValues: options.referenceValues ?? (pin === undefined ? undefined : pinReferenceValues(pin)),
-    simulatorAnchors: allowSimulated ? [await simulatorRoot(server, options)] : [],
-    allowSimulated,
+    simulatorAnchors: simulator ? await simulatorRoots(server, options) : [],
+    tpmAk,
+    denyLists:
+      options.home === undefined
+        ? (options.denyLists ?? [])
+        : await denyListsAtHand(denyListsFile(options.home), options.denyLists ?? []),
+    // Naming a TPM's key is permission for evidence under it, as naming a simulator's root is.
+    allowSimulated: simulator || tpmAk !== undefined,
     endorsements: options.endorsements ?? [],
     fetchEndorsements: options.fetchEndorsements,
     pin: options.referenceValues === undefined ? pin : undefined,
-    leastNumber: pin?.manifestNumber,
+    remembered: pin,
   };
 }
 
@@ -104,8 +122,22 @@ function expand(policy: PresetName | AppraisalPolicy): AppraisalPolicy {
   return typeof policy === 'string' ? presets[policy] : policy;
 }
 
-async function simulatorRoot(url: string, options: TrustOptions): Promise<TrustAnchor> {
-  if (options.simulatorRootPem !== undefined) return simulatorAnchor(options.simulatorRootPem);
+/** The pin's key, since that is the one that was vouched for; another one needs another pin. */
+function tpmKeyFor(pin: Pin | undefined, { tpmAk, referenceValues }: TrustOptions): TpmAttestationKey | undefined {
+  const pinned = pin?.mode === 'exact' ? pin.tpmKey : undefined;
+  if (pinned === undefined) return tpmAk;
+  if (tpmAk === undefined) return tpmKeyOf(pinned);
+  if (referenceValues === undefined && tpmKeyPem(tpmAk) !== pinned) {
+    throw new RefusedError(
+      'pin.tpm-key',
+      'the attestation key that you give is not the one that you pinned; leave it out, or add the server again',
+    );
+  }
+  return tpmAk;
+}
+
+async function simulatorRoots(url: string, options: TrustOptions): Promise<VerifyOptions['simulatorAnchors']> {
+  if (options.simulatorRootPem !== undefined) return [simulatorAnchor(options.simulatorRootPem)];
   if (!isLoopback(url)) {
     throw new UsageError(
       'simulator.loopback',
@@ -115,15 +147,5 @@ async function simulatorRoot(url: string, options: TrustOptions): Promise<TrustA
   if (options.home === undefined) {
     throw new UsageError('simulator.root', 'no directory with a simulator of your own is known; give its root');
   }
-  const file = simulatorRootFile(options.home);
-  try {
-    return simulatorAnchor(await readFile(file, 'utf8'));
-  } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    throw new UsageError(
-      'simulator.root',
-      `no simulator root at ${file}: start one with "vitrine run", or give --simulator-root FILE`,
-      { cause },
-    );
-  }
+  return ownSimulatorRoots(options.home);
 }

@@ -41,7 +41,7 @@ export type Pinnable =
  * the user, is that there was nothing to compare the code with.
  */
 export function pinnable(result: AttestationResult, trust: Trust): Pinnable {
-  const simulated = trust.simulatorAnchors.some((anchor) => anchor.name === result.claims?.anchor);
+  const simulated = isSimulated(result, trust);
   if (result.scope !== 'live' || (simulated && !trust.allowSimulated)) return { ok: false };
   if (result.checks.some((check) => check.status === 'failed')) return { ok: false };
   const gaps = result.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);
@@ -53,4 +53,11 @@ export function pinnable(result: AttestationResult, trust: Trust): Pinnable {
   return gaps.length === 1 && gaps[0] === 'workload.reference'
     ? { ok: true, firstUse: true, simulated }
     : { ok: false };
+}
+
+/** Whether the evidence is under an anchor that the user allowed and no vendor stands behind. */
+function isSimulated({ claims }: AttestationResult, { simulatorAnchors, tpmAk }: Trust): boolean {
+  // A TPM brings no chain: whoever vouches for its key is the user.
+  if (claims?.technology === 'tpm') return tpmAk !== undefined;
+  return simulatorAnchors.some((anchor) => anchor.name === claims?.anchor);
 }

@@ -107,6 +107,11 @@ export function registerFacts(
   return named.length === 0 ? undefined : { technology, ...Object.fromEntries(named) };
 }
 
+/** Registers beside the SHA-256 of the document that the platform launched the workload by, where there is one. */
+export function withLaunch(rows: Rows | undefined, launch: string | undefined): Rows | undefined {
+  return rows === undefined || launch === undefined ? rows : { ...rows, 'launch document': launch };
+}
+
 /** The tools of a pinned catalogue, by name. */
 export function catalogueFacts(catalogue: PinnedCatalogue): Rows {
   return Object.fromEntries(digestsOf(catalogue).map(([name, digest]) => [`tool ${JSON.stringify(name)}`, digest]));

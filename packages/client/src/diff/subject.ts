@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import {
   type EvidenceBundle,
   MalformedEvidenceError,
@@ -21,8 +22,9 @@ import {
 import { presets, verify } from '@vitrine/verifier';
 import type { PinnedCatalogue } from '../catalogue/pinned-catalogue.ts';
 import { pinFacts } from '../pins/pin.ts';
+import { INSTANCE_LAUNCH, OWN_REGISTER } from '../pins/pinned-registers.ts';
 import type { Pin } from '../pins/pins-document.ts';
-import { type Facts, manifestFacts, registerFacts, stated } from './facts.ts';
+import { type Facts, manifestFacts, registerFacts, stated, withLaunch } from './facts.ts';
 
 export interface Subject {
   /** How the user named it. */
@@ -95,17 +97,27 @@ function referenceSubject(name: string, values: ReferenceValues): Subject {
 function entryFacts(entry: ReferenceEntry, release: string): Facts {
   return {
     release: { release: JSON.stringify(release), 'computed by': JSON.stringify(entry.computedBy) },
-    ...stated('registers', registerFacts(entry.technology, entry.registers)),
+    ...stated('registers', withLaunch(registerFacts(entry.technology, entry.registers), launchOf(entry))),
     digest: { 'manifest digest': entry.manifestDigest },
   };
 }
 
+function launchOf(entry: ReferenceEntry): string | undefined {
+  return 'launch' in entry ? entry.launch : undefined;
+}
+
 async function bundleSubject(name: string, bundle: EvidenceBundle, now: Date): Promise<Subject> {
   const digest = await manifestDigest(bundle.manifest);
+  const launch =
+    bundle.launch === undefined ? undefined : createHash('sha256').update(bundle.launch.bytes).digest('hex');
+  const { [bundle.launch?.kind === INSTANCE_LAUNCH ? OWN_REGISTER : '']: _, ...registers } = await registersOf(
+    bundle,
+    now,
+  );
   const facts: Facts = {
     ...manifestFacts(bundle.manifest),
     digest: { 'manifest digest': digest },
-    ...stated('registers', registerFacts(bundle.hardware.technology, await registersOf(bundle, now))),
+    ...stated('registers', withLaunch(registerFacts(bundle.hardware.technology, registers), launch)),
   };
   const contradiction =
     bundle.boot.manifestDigest === digest ? '' : '; its boot binding names another manifest than it carries';

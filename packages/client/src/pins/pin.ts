@@ -5,22 +5,26 @@
  * @module
  */
 import type { ReferenceValues } from '@vitrine/documents';
-import type { AppraisalPolicy, AttestationResult, PresetName } from '@vitrine/verifier';
+import type { AppraisalPolicy, AttestationResult, PresetName, TpmAttestationKey } from '@vitrine/verifier';
 import { describeToolChanges, toolChanges } from '../catalogue/describe-change.ts';
 import { compareFacts, rowChanges } from '../diff/compare.ts';
-import { catalogueFacts, type Facts, manifestFacts, registerFacts, stated } from '../diff/facts.ts';
+import { catalogueFacts, type Facts, manifestFacts, registerFacts, stated, withLaunch } from '../diff/facts.ts';
 import { changeLine } from '../diff/lines.ts';
 import { RefusedError, UnreachableError } from '../errors.ts';
-import { type ExactPin, type Pin, samePinned } from './pins-document.ts';
-
-const REQUIRED = ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'] as const;
-const OPTIONAL = ['mrconfigid', 'mrowner', 'mrownerconfig'] as const;
+import { isPinned, PINNED_TECHNOLOGIES, type PinnedTechnology, registersOf } from './pinned-registers.ts';
+import { type ExactPin, exactReferenceValues, type Pin, samePinned } from './pins-document.ts';
+import { stateDifference } from './sealed-state.ts';
+import { tpmKeyPem } from './tpm-key.ts';
 
 export interface NewPin {
   /** A preset's name, or a complete policy. */
   readonly policy: PresetName | AppraisalPolicy;
   readonly simulated: boolean;
   readonly now: Date;
+  /** What it was held against: says what a launch digest covers. */
+  readonly referenceValues?: ReferenceValues | undefined;
+  /** The attestation key that the user vouches for; needed for a TPM. */
+  readonly tpmAk?: TpmAttestationKey | undefined;
 }
 
 /**
@@ -29,36 +33,68 @@ export interface NewPin {
  *
  * @throws RefusedError when the result has no authenticated claims about code and configuration.
  */
-export function makePin(result: AttestationResult, { policy, simulated, now }: NewPin): ExactPin {
+export function makePin(result: AttestationResult, made: NewPin): ExactPin {
   const { claims } = result;
+  const { tpmAk } = made;
   if (claims?.manifest === undefined || claims.manifestDigest === undefined) {
     throw new RefusedError('pin.claims', 'the evidence does not authenticate a manifest, so there is nothing to pin');
   }
-  if (claims.technology !== 'tdx') {
+  const { technology } = claims;
+  if (!isPinned(technology)) {
     throw new RefusedError(
       'pin.claims',
-      `only servers on Intel TDX can be pinned in this version, not on ${claims.technology}`,
+      `servers on ${technology} cannot be pinned in this version, only those on ${PINNED_TECHNOLOGIES.join(', ')}`,
     );
   }
-  const register = (name: string): string => {
-    const value = claims.registers[name];
-    if (value === undefined) throw new RefusedError('pin.claims', `the evidence has no register ${name}`);
-    return value;
-  };
-  const [mrtd, rtmr0, rtmr1, rtmr2, rtmr3] = REQUIRED.map(register) as [string, string, string, string, string];
-  const set = OPTIONAL.filter((name) => !/^0*$/.test(register(name)));
+  if (technology === 'tpm' && tpmAk === undefined) {
+    throw new RefusedError('pin.claims', 'a TPM is pinned with its attestation key, and none was given');
+  }
+  const covers = technology === 'snp' ? coversOf(claims.registers, made.referenceValues) : undefined;
   return {
     mode: 'exact',
-    technology: claims.technology,
-    registers: { mrtd, rtmr0, rtmr1, rtmr2, rtmr3, ...Object.fromEntries(set.map((name) => [name, register(name)])) },
+    technology,
+    registers: registersToPin(technology, claims.registers, claims.launch?.kind),
+    ...(claims.launch === undefined ? {} : { launch: claims.launch.digest }),
+    ...(covers === undefined ? {} : { covers }),
+    ...(technology === 'tpm' && tpmAk !== undefined ? { tpmKey: tpmKeyPem(tpmAk) } : {}),
     manifestDigest: claims.manifestDigest,
     manifestNumber: claims.manifest.number,
     manifest: claims.manifest,
     ...(claims.appRoot === undefined ? {} : { appRoot: claims.appRoot.id }),
-    policy,
-    simulated,
-    firstSeen: now.toISOString(),
+    ...(claims.appRoot === undefined || claims.state === undefined ? {} : { state: claims.state }),
+    policy: made.policy,
+    simulated: made.simulated,
+    firstSeen: made.now.toISOString(),
   };
+}
+
+function registersToPin(
+  technology: PinnedTechnology,
+  registers: Readonly<Record<string, string>>,
+  launch: string | undefined,
+): Readonly<Record<string, string>> {
+  const { required, mayBeZero, mayBeAbsent } = registersOf(technology, launch);
+  const register = (name: string): string => {
+    const value = registers[name];
+    if (value === undefined) throw new RefusedError('pin.claims', `the evidence has no register ${name}`);
+    return value;
+  };
+  const names = [
+    ...required,
+    ...mayBeZero.filter((name) => !/^0*$/.test(register(name))),
+    ...mayBeAbsent.filter((name) => registers[name] !== undefined),
+  ];
+  return Object.fromEntries(names.map((name) => [name, register(name)]));
+}
+
+/** The publisher's word, of exactly this measurement, that more than firmware is in it. */
+function coversOf(
+  registers: Readonly<Record<string, string>>,
+  values: ReferenceValues | undefined,
+): 'image' | undefined {
+  return values?.entries
+    .filter((entry) => entry.technology === 'snp')
+    .find((entry) => entry.registers.measurement === registers['measurement'])?.covers;
 }
 
 /**
@@ -68,20 +104,7 @@ export function makePin(result: AttestationResult, { policy, simulated, now }: N
 export function pinReferenceValues(pin: ExactPin): ReferenceValues;
 export function pinReferenceValues(pin: Pin): ReferenceValues | undefined;
 export function pinReferenceValues(pin: Pin): ReferenceValues | undefined {
-  if (pin.mode === 'source') return undefined;
-  return {
-    type: 'vitrine/reference-values/v1',
-    release: `pinned ${pin.firstSeen}`,
-    entries: [
-      {
-        technology: pin.technology,
-        shape: 'pinned',
-        registers: pin.registers,
-        computedBy: 'your pin',
-        manifestDigest: pin.manifestDigest,
-      },
-    ],
-  };
+  return pin.mode === 'source' ? undefined : exactReferenceValues(pin);
 }
 
 /** The error for a pin by source: this version has no way to know what was built from where. */
@@ -123,10 +146,15 @@ export function requirePinned(pin: Pin, result: AttestationResult): void {
       `the server's lasting keys and data come from another root than the one that you pinned: expected ${pin.appRoot}, found ${claims.appRoot?.id ?? 'none'}`,
     );
   }
-  for (const name of [...REQUIRED, ...OPTIONAL]) {
+  const launch = claims.launch?.digest;
+  if (launch !== pin.launch) {
+    throw refuse('pin.launch', `expected the launch document ${pin.launch ?? 'none'}, found ${launch ?? 'none'}`);
+  }
+  const { required, mayBeZero, mayBeAbsent } = registersOf(pin.technology, claims.launch?.kind);
+  for (const name of [...required, ...mayBeZero, ...mayBeAbsent.filter((one) => Object.hasOwn(pin.registers, one))]) {
     const actual = claims.registers[name];
-    const expected = pin.registers[name] ?? '0'.repeat(96);
-    if (actual !== expected) {
+    const expected = pin.registers[name] ?? '0'.repeat(actual?.length ?? 0);
+    if (actual === undefined || actual !== expected) {
       throw refuse('pin.registers', `register ${name}: expected ${expected}, found ${actual ?? 'nothing'}`);
     }
   }
@@ -142,18 +170,25 @@ export function pinFacts(pin: Pin): Facts {
   }
   return {
     ...(pin.manifest === undefined ? {} : withRoot(manifestFacts(pin.manifest), pin.appRoot)),
-    ...stated('registers', registerFacts(pin.technology, pin.registers)),
+    ...stated('registers', withLaunch(registerFacts(pin.technology, pin.registers), pin.launch)),
     digest: { 'manifest digest': pin.manifestDigest },
     ...tools,
   };
 }
 
-/** What authenticated claims state, for comparing; nothing where there are none. */
-function claimsFacts({ claims }: AttestationResult): Facts {
+/** What authenticated claims state of what a pin keeps, for comparing; nothing where there are none. */
+function claimsFacts({ claims }: AttestationResult, { registers }: ExactPin): Facts {
   if (claims === undefined) return {};
+  const mayBeZero = isPinned(claims.technology) ? registersOf(claims.technology, undefined).mayBeZero : [];
+  const kept = Object.entries(claims.registers).filter(
+    ([name]) => Object.hasOwn(registers, name) || mayBeZero.includes(name),
+  );
   return {
     ...(claims.manifest === undefined ? {} : withRoot(manifestFacts(claims.manifest), claims.appRoot?.id)),
-    ...stated('registers', registerFacts(claims.technology, claims.registers)),
+    ...stated(
+      'registers',
+      withLaunch(registerFacts(claims.technology, Object.fromEntries(kept)), claims.launch?.digest),
+    ),
     ...(claims.manifestDigest === undefined ? {} : { digest: { 'manifest digest': claims.manifestDigest } }),
   };
 }
@@ -169,8 +204,13 @@ function withRoot(facts: Facts, root: string | undefined): Facts {
  */
 export function describePinMismatch(pin: Pin, result: AttestationResult): readonly string[] {
   if (pin.mode === 'source') return [];
-  const { sections } = compareFacts(pinFacts(pin), claimsFacts(result));
-  const lines = sections.flatMap(({ group, changes }) => changes.map((row) => `${group}: ${changeLine(row)}`));
+  const { sections } = compareFacts(pinFacts(pin), claimsFacts(result, pin));
+  const sameRoot = pin.appRoot !== undefined && result.claims?.appRoot?.id === pin.appRoot;
+  const behind = sameRoot ? stateDifference(pin.state, result.claims?.state) : undefined;
+  const lines = [
+    ...sections.flatMap(({ group, changes }) => changes.map((row) => `${group}: ${changeLine(row)}`)),
+    ...(behind === undefined ? [] : [behind]),
+  ];
   if (lines.length === 0) return [];
   const old = pin.manifest === undefined ? ['what changed in the manifest is not known: the pin does not keep it'] : [];
   const again =

@@ -16,15 +16,18 @@ import {
   object,
   oneOf,
   optional,
+  type ReferenceValues,
+  referenceValuesShape,
   type Shape,
-  type TdxRegisters,
   tagged,
-  tdxRegistersShape,
   text,
   UsageError,
 } from '@vitrine/documents';
 import { type AppraisalPolicy, type PresetName, parsePolicy, presets } from '@vitrine/verifier';
 import { type PinnedCatalogue, pinnedCatalogueShape } from '../catalogue/pinned-catalogue.ts';
+import { PINNED_TECHNOLOGIES, type PinnedTechnology } from './pinned-registers.ts';
+import type { SealedState } from './sealed-state.ts';
+import { isTpmKey } from './tpm-key.ts';
 
 const presetName: Shape<PresetName> = oneOf('strict', 'default', 'hardware-only');
 
@@ -36,13 +39,20 @@ const expandedPolicy: Shape<AppraisalPolicy> = {
       return { ok: false, issues: [{ path, message: 'expected a complete appraisal policy' }] };
     }
     try {
-      return { ok: true, value: parsePolicy(JSON.stringify(value), 'policy') };
+      return { ok: true, value: parsePolicy(JSON.stringify(withDenied(value)), 'policy') };
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       return { ok: false, issues: [{ path: [...path, 'policy'], message: error.message }] };
     }
   },
 };
+
+/** A policy that was kept before there were deny-lists demanded none. */
+function withDenied(policy: object): object {
+  const { workload } = policy as { readonly workload?: unknown };
+  if (typeof workload !== 'object' || workload === null || 'denied' in workload) return policy;
+  return { ...policy, workload: { ...workload, denied: 'any' } };
+}
 
 interface CommonPin {
   /** The highest that was seen. It never falls. */
@@ -60,15 +70,23 @@ interface CommonPin {
 /** Exactly these measurements, nothing newer. */
 export interface ExactPin extends CommonPin {
   readonly mode: 'exact';
-  readonly technology: 'tdx';
-  /** Those that may be absent were zero, and then have to stay zero. */
-  readonly registers: TdxRegisters;
+  readonly technology: PinnedTechnology;
+  /** As {@link registersOf} says. */
+  readonly registers: Readonly<Record<string, string>>;
+  /** SHA-256 of the document that the platform launched it by; absent where there was none. */
+  readonly launch?: string;
+  /** `image`: the publisher's reference values say that the launch digest covers more than firmware. Only of SNP. */
+  readonly covers?: 'image';
+  /** The attestation key that the user vouched for, SubjectPublicKeyInfo in PEM; there exactly for a TPM. */
+  readonly tpmKey?: string;
   /** SHA-384, lower-case hexadecimal. */
   readonly manifestDigest: string;
   /** What the digest is of, to show what a change changes. Absent in pins of earlier versions, which means unknown. */
   readonly manifest?: Manifest;
   /** Names the root of the server's lasting keys; absent where it had none. */
   readonly appRoot?: string;
+  /** The furthest that its keys and data were seen. It never goes back. Only with `appRoot`. */
+  readonly state?: SealedState;
 }
 
 /**
@@ -101,29 +119,63 @@ const common = {
 
 const exactMembers: Shape<ExactPin> = object({
   mode: oneOf('exact'),
-  technology: oneOf('tdx'),
-  registers: tdxRegistersShape,
+  technology: oneOf(...PINNED_TECHNOLOGIES),
+  registers: mapOf(/^[a-z0-9]+$/, text('a register in lower-case hexadecimal', /^(?:[0-9a-f]{2}){1,64}$/), 1),
+  launch: optional(hex(32)),
+  covers: optional(oneOf('image')),
+  tpmKey: optional(text('a public key in PEM')),
   manifestDigest: hex(48),
   manifest: optional(manifestShape),
   appRoot: optional(hex(32)),
+  state: optional(object({ sequence: integer(0), digest: hex(32) })),
   ...common,
 });
 
-/** A remembered manifest that is not the one of the digest would show a change that is none, or hide one. */
 const exactPin: Shape<ExactPin> = {
   schema: exactMembers.schema,
   parse: (value, path = []) => {
     const parsed = exactMembers.parse(value, path);
-    if (!parsed.ok || parsed.value.manifest === undefined) return parsed;
-    const { manifest, manifestDigest, manifestNumber } = parsed.value;
-    if (createHash('sha384').update(canonicalBytes(manifest)).digest('hex') !== manifestDigest) {
-      return { ok: false, issues: [{ path: [...path, 'manifest'], message: 'is not the one of manifestDigest' }] };
-    }
-    return manifest.number === manifestNumber
-      ? parsed
-      : { ok: false, issues: [{ path: [...path, 'manifestNumber'], message: `expected ${manifest.number}` }] };
+    if (!parsed.ok) return parsed;
+    const wrong = contradiction(parsed.value);
+    return wrong === undefined ? parsed : { ok: false, issues: [{ path: [...path, wrong[0]], message: wrong[1] }] };
   },
 };
+
+/** What in a pin does not fit the rest of it: the member, and why. */
+function contradiction(pin: ExactPin): readonly [member: string, message: string] | undefined {
+  const { manifest, manifestDigest, manifestNumber, tpmKey, technology, appRoot, state } = pin;
+  const values = referenceValuesShape.parse(referenceDocument(pin));
+  if (!values.ok) return ['registers', values.issues[0]?.message ?? 'are not those of the technology'];
+  if ((technology === 'tpm') !== (tpmKey !== undefined)) return ['tpmKey', 'belongs to a TPM, and to nothing else'];
+  if (tpmKey !== undefined && !isTpmKey(tpmKey)) return ['tpmKey', 'is no public key of a TPM in PEM'];
+  if (state !== undefined && appRoot === undefined) return ['state', 'is of keys and data, and there is no appRoot'];
+  if (manifest === undefined) return undefined;
+  // A remembered manifest that is not the one of the digest would show a change that is none, or hide one.
+  const digest = createHash('sha384').update(canonicalBytes(manifest)).digest('hex');
+  if (digest !== manifestDigest) return ['manifest', 'is not the one of manifestDigest'];
+  return manifest.number === manifestNumber ? undefined : ['manifestNumber', `expected ${manifest.number}`];
+}
+
+function referenceDocument(pin: ExactPin): unknown {
+  const { technology, registers, launch, covers, manifestDigest, firstSeen } = pin;
+  const entry = {
+    technology,
+    shape: 'pinned',
+    registers,
+    computedBy: 'your pin',
+    manifestDigest,
+    ...(launch === undefined ? {} : { launch }),
+    ...(covers === undefined ? {} : { covers }),
+  };
+  return { type: 'vitrine/reference-values/v1', release: `pinned ${firstSeen}`, entries: [entry] };
+}
+
+/** A pin as reference values: the verifier's check `workload.reference` then fails on any change. */
+export function exactReferenceValues(pin: ExactPin): ReferenceValues {
+  const parsed = referenceValuesShape.parse(referenceDocument(pin));
+  if (parsed.ok) return parsed.value;
+  throw new UsageError('pins.registers', `the pin's registers: ${parsed.issues[0]?.message ?? 'malformed'}`);
+}
 
 const sourcePin: Shape<SourcePin> = object({
   mode: oneOf('source'),
@@ -153,5 +205,6 @@ export function samePinned(left: Pin, right: Pin): boolean {
 function identityOf(pin: Pin): unknown {
   if (pin.mode === 'source') return [pin.mode, pin.source.repository, pin.source.builder ?? null];
   const registers = Object.entries(pin.registers).sort(([one], [other]) => (one < other ? -1 : 1));
-  return [pin.mode, pin.technology, registers, pin.manifestDigest, pin.appRoot ?? null];
+  const { mode, technology, manifestDigest, appRoot = null, launch = null, tpmKey = null } = pin;
+  return [mode, technology, registers, manifestDigest, appRoot, launch, tpmKey];
 }

@@ -270,6 +270,17 @@ describe('what is remembered', () => {
   });
 });
 
+test('a policy that was kept before there were deny-lists demands none', async () => {
+  const { denied: _, ...workload } = presets.strict.workload;
+  const earlier = { ...pin, policy: { ...presets.strict, workload } };
+  await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: earlier } }));
+  expect((await findPin(file, URL_A))?.policy).toEqual(presets.strict);
+  const { code: __, ...less } = presets.strict.workload;
+  const damagedPolicy = { ...pin, policy: { ...presets.strict, workload: less } };
+  await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: damagedPolicy } }));
+  await expect(findPin(file, URL_A)).rejects.toMatchObject({ code: 'pins.damaged' });
+});
+
 describe('a pin by source', () => {
   promise('P2', 'never accepts: it could not be checked', () => {
     for (const found of [result(), result({ manifest: { number: 9 } })]) {

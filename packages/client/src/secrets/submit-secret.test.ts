@@ -78,6 +78,7 @@ async function submit({ manifest = TAKES, demanded = manifest, name = 'github', 
                   copies: 'unbounded',
                 },
               },
+              state: async () => ({ sequence: 0, digest: '0'.repeat(64) }),
             }),
       });
       return reply(formatEvidenceBundle(await service.channel({ nonce, exporter, leafSpki: identity.spkiSha256 })));

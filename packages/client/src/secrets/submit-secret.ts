@@ -8,6 +8,7 @@ import { type Manifest, type SecretPurpose, UsageError } from '@vitrine/document
 import type { AttestationResult } from '@vitrine/verifier';
 import { attestedFetch } from '../channel/attested-fetch.ts';
 import { requireTrust } from '../connect/judge.ts';
+import { stateWitness } from '../connect/state-witness.ts';
 import type { Trust } from '../connect/trust.ts';
 import { RefusedError, UnreachableError } from '../errors.ts';
 import type { ProxyFor } from '../net/proxy-environment.ts';
@@ -17,6 +18,8 @@ const PATH = '/.well-known/vitrine/secrets';
 
 export interface SubmitOptions {
   readonly trust: Trust;
+  /** Where it is remembered how far the enclave's keys and data have got. */
+  readonly pinsFile?: string;
   readonly now: () => Date;
   /** For the attestation of one connection, in milliseconds. */
   readonly timeLimitMs: number;
@@ -46,8 +49,11 @@ export interface Submitted {
 export async function submitSecret(options: SubmitOptions): Promise<Submitted> {
   const { trust, name, version, owner } = options;
   let seen: AttestationResult | undefined;
-  const judge = requireTrust(trust, options.now, (result) => {
-    seen = result;
+  const judge = requireTrust(trust, options.now, {
+    onAdmitted: (result) => {
+      seen = result;
+    },
+    witness: stateWitness(trust, options.pinsFile),
   });
   const attested = attestedFetch(trust.url, judge, {
     timeLimitMs: options.timeLimitMs,

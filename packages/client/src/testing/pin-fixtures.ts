@@ -33,6 +33,8 @@ export interface Changes {
   readonly registers?: Readonly<Record<string, string>>;
   readonly manifest?: Partial<Manifest>;
   readonly digest?: string;
+  /** Any other claims. */
+  readonly claims?: Partial<NonNullable<AttestationResult['claims']>>;
 }
 
 /** A verified result about the manifest of the test evidence, with `changes`. */
@@ -52,6 +54,7 @@ export function verifiedResult(changes: Changes = {}): AttestationResult {
       reportData: '',
       manifest,
       manifestDigest: changes.digest ?? digestOf(manifest),
+      ...changes.claims,
     },
     unverified: {},
     limits: [],
@@ -62,6 +65,14 @@ export function verifiedResult(changes: Changes = {}): AttestationResult {
 
 export function exactPin(changes: Changes = {}): ExactPin {
   return makePin(verifiedResult(changes), { policy: 'default', simulated: false, now: NOW });
+}
+
+/** Claims of a server whose keys and data have got to `sequence`. */
+export function lasting(sequence: number, digest: string = 'd0', root: string = 'aa'): Required<Changes>['claims'] {
+  return {
+    appRoot: { id: root.repeat(32), sources: [], copies: 'unbounded' },
+    state: { sequence, digest: digest.repeat(32) },
+  };
 }
 
 export const SOURCE_PIN: SourcePin = {

@@ -12,7 +12,7 @@ import { showPath, UsageError } from '@vitrine/documents';
 import { parseServerSpec } from '../source/server-spec.ts';
 import { type Configuration, configurationShape, serverChoice } from './configuration.ts';
 import { checkCredentials, checkPolicies, checkSigner } from './key-terms.ts';
-import { checkAuth, checkTransport, checkUpgrade, egressRule, egressRules } from './operator-terms.ts';
+import { checkAuth, checkLasting, checkTransport, checkUpgrade, egressRule, egressRules } from './operator-terms.ts';
 import { checkPublicValues } from './public-values.ts';
 import { readYaml, type YamlFile } from './yaml-file.ts';
 
@@ -88,6 +88,9 @@ function checkMeaning(configuration: Configuration, yaml: YamlFile, name: string
   for (const [index, rule] of (egress ?? []).entries()) at(['egress', index], () => egressRule(rule));
   if (auth !== undefined) at(['auth'], () => checkAuth(auth));
   if (configuration.upgrade !== undefined) at(['upgrade'], () => checkUpgrade(configuration));
+  for (const member of ['anchor', 'handover'] as const) {
+    if (configuration[member] !== undefined) at([member], () => checkLasting(member, configuration));
+  }
   if (signer !== undefined) checkSigner(signer, keys, httpPort, at);
   if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), at);
   if (args !== undefined) at(['server', 'args'], () => checkPublicValues(args, {}));

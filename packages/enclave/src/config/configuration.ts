@@ -7,7 +7,9 @@
  * @module
  */
 import {
+  anchorShape,
   authShape,
+  handoverTermsShape,
   hex,
   type Infer,
   integer,
@@ -139,6 +141,10 @@ const shape = object({
   ),
   /** Who can let another configuration have what lasts of this one. Absent: `pinned`, nobody. */
   upgrade: optional(upgradeShape),
+  /** Who remembers how far keys and data have got. Absent: nobody. */
+  anchor: optional(anchorShape),
+  /** To which enclaves keys and data may be handed while both run. Absent: to none. */
+  handover: optional(handoverTermsShape),
 });
 
 export type Configuration = Infer<typeof shape>;

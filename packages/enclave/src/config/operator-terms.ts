@@ -22,6 +22,8 @@ export type Terms = Pick<
   | 'store'
   | 'signer'
   | 'upgrade'
+  | 'anchor'
+  | 'handover'
 >;
 
 /** `api.example.com:443` as a rule of the manifest. @throws UsageError with code `config.egress`. */
@@ -70,6 +72,29 @@ export function checkUpgrade(terms: Pick<Terms, 'upgrade' | 'keys' | 'credential
     'config.upgrade',
     'release keys guard keys and data that last, and there are none: anybody who starts the server can change this configuration; leave "upgrade" out',
   );
+}
+
+/**
+ * What keeps or hands on what lasts needs something that lasts.
+ *
+ * @throws UsageError with code `config.anchor` or `config.handover`.
+ */
+export function checkLasting(
+  member: 'anchor' | 'handover',
+  terms: Pick<Terms, 'upgrade' | 'handover' | 'keys' | 'credentials' | 'store' | 'data'>,
+): void {
+  if (!needsAppRoot(terms)) {
+    throw new UsageError(
+      `config.${member}`,
+      `${member} is about keys and data that last, and there are none; leave it out`,
+    );
+  }
+  if (member === 'handover' && terms.handover?.to.includes('release') === true && terms.upgrade?.kind !== 'signed') {
+    throw new UsageError(
+      'config.handover',
+      'to: release needs release keys, and upgrade is pinned; write upgrade: { kind: signed, … } or to: [equal]',
+    );
+  }
 }
 
 /** @throws UsageError with code `config.auth`. */

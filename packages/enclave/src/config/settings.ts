@@ -96,8 +96,21 @@ function authOf(written: Configuration['auth']): { readonly auth?: ConfiguredAut
 }
 
 function termsOf(written: Configuration | undefined, egress: readonly string[] | undefined): Terms {
-  const { isolation, data, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade } =
-    written ?? {};
+  const {
+    isolation,
+    data,
+    catalogue,
+    limits,
+    clients,
+    logs,
+    keys,
+    credentials,
+    store,
+    signer,
+    upgrade,
+    anchor,
+    handover,
+  } = written ?? {};
   // The file has been checked; what the command line adds has not.
   if (credentials !== undefined) checkCredentials(credentials, egressRules(egress ?? []), (_place, check) => check());
   return {
@@ -112,6 +125,8 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     ...(store === undefined ? {} : { store }),
     ...(signer === undefined ? {} : { signer }),
     ...(upgrade === undefined ? {} : { upgrade }),
+    ...(anchor === undefined ? {} : { anchor }),
+    ...(handover === undefined ? {} : { handover }),
     // Simulated servers are run by who writes them, and who wants to see what they say.
     logs: logs ?? { child: 'operator' },
   };

@@ -21,7 +21,6 @@ for (const [what, upgrade, message, before] of [
   ['a key twice', `{ kind: signed, keys: ["${A}", "${A}"], threshold: 1 }`, /^vitrine\.yaml:3:\d+: .*is there twice/],
   ['a threshold that cannot be reached', `{ kind: signed, keys: ["${A}"], threshold: 2 }`, /at most 1, the number of/],
   ['no keys', '{ kind: signed, keys: [], threshold: 1 }', /at least 1 entry/],
-  ['a delay', `{ kind: signed, keys: ["${A}"], threshold: 1, minDelay: 60 }`, /unknown field "minDelay"/],
   [
     'nothing that lasts',
     `{ kind: signed, keys: ["${A}"], threshold: 1 }`,

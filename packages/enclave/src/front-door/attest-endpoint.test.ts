@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { documentDigest, parseEvidenceBundle, reportData, toBase64Url } from '@vitrine/documents';
+import { documentDigest, parseEvidenceBundle, reportData, toBase64Url, VitrineError } from '@vitrine/documents';
 import { expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { type Answer, ask, dial, exchange, type OpenDoor, openDoor } from '../testing/open-door.ts';
@@ -158,4 +158,21 @@ promise('P7', 'a full queue is "busy" at once', async () => {
   const failed = await first;
   expect(code(failed)).toBe('500 attest.failed');
   expect(failed.body).not.toContain('secret detail');
+});
+
+test('busy hardware is a reason to try again later, and failing hardware is not', async () => {
+  const answered = async (code: string): Promise<Answer> => {
+    const channel = async (): Promise<never> => {
+      throw new VitrineError(code, 'secret detail');
+    };
+    const open = await openDoor({ evidence: { channel } });
+    return ask(open.door, head(open, BODY), BODY);
+  };
+  const busy = await answered('attester.busy');
+  expect(code(busy)).toBe('503 busy');
+  expect(busy.headers.get('retry-after')).toBe('1');
+  expect(busy.body).not.toContain('secret detail');
+  const failed = await answered('attester.hardware');
+  expect(code(failed)).toBe('500 attest.failed');
+  expect(failed.headers.get('retry-after')).toBeUndefined();
 });

@@ -8,7 +8,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { EvidenceService } from '@vitrine/attester';
-import { base64Url, formatEvidenceBundle, fromBase64Url, object, parseStrictJson } from '@vitrine/documents';
+import {
+  base64Url,
+  formatEvidenceBundle,
+  fromBase64Url,
+  object,
+  parseStrictJson,
+  VitrineError,
+} from '@vitrine/documents';
 import type { Admit } from './admission.ts';
 import { headRefusal, malformed, readBody, textOf } from './json-request.ts';
 import { type Refusal, sendJson, sendRefusal } from './responses.ts';
@@ -34,7 +41,7 @@ export async function attest(
   response: ServerResponse,
   options: AttestOptions,
 ): Promise<void> {
-  const outcome = await answer(request, options).catch(() => FAILED);
+  const outcome = await answer(request, options).catch((error: unknown) => (isBusy(error) ? busy(1) : FAILED));
   if (typeof outcome === 'string') sendJson(response, 200, outcome);
   else sendRefusal(request, response, outcome);
 }
@@ -66,11 +73,20 @@ async function answer(request: IncomingMessage, options: AttestOptions): Promise
     return formatEvidenceBundle(await options.evidence.channel({ nonce, exporter, leafSpki: options.leafSpki }));
   });
   if (outcome.admitted) return outcome.value ?? malformed('the connection is gone');
+  return busy(outcome.retryAfterSeconds);
+}
+
+/** The hardware, or the line before it, had no time. */
+function isBusy(error: unknown): boolean {
+  return error instanceof VitrineError && error.code === 'attester.busy';
+}
+
+function busy(retryAfterSeconds: number): Refusal {
   return {
     status: 503,
     code: 'busy',
     message: 'too many requests for evidence at the moment; try again later',
-    headers: { 'Retry-After': String(outcome.retryAfterSeconds) },
+    headers: { 'Retry-After': String(retryAfterSeconds) },
   };
 }
 

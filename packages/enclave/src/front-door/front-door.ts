@@ -1,7 +1,7 @@
 /**
  * The front door: the only thing that listens. TLS 1.3 with the key that was made at this boot, HTTP/1.1,
- * and few paths: the attest endpoint, MCP, two for health, and one for sealed secrets where the manifest
- * wants any.
+ * and few paths: the attest endpoint, MCP, two for health, and where the manifest wants any, one for sealed
+ * secrets and one for hand-overs of the application root.
  *
  * No session is ever resumed: a resumed connection shows no certificate and would skip what the client
  * checks. It writes no log: paths, headers and bodies are user data. Who may call is the guard's business.
@@ -15,7 +15,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { EvidenceService, InstanceIdentity } from '@vitrine/attester';
-import type { KeyService } from '@vitrine/keys/client';
+import { HANDOVER_PATH, type KeyService } from '@vitrine/keys/client';
 import type { ListenSettings } from '../config/settings.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { RateLimits } from '../guard/rates.ts';
@@ -24,6 +24,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { type AdmissionLimits, createAdmission, DEFAULT_ADMISSION } from './admission.ts';
 import { ATTEST_PATH, attest } from './attest-endpoint.ts';
 import { createDoorGuard, type DoorAuth } from './door-guard.ts';
+import { HANDOVER_ADMISSION, type HandoverOptions, handoverEndpoint } from './handover-endpoint.ts';
 import { hostInUrl, listen } from './listen.ts';
 import { allowedHosts, requestRefusal } from './request-rules.ts';
 import { type Refusal, SECURITY_HEADERS, sendJson, sendRefusal } from './responses.ts';
@@ -39,6 +40,8 @@ export interface FrontDoorOptions {
   readonly auth: DoorAuth;
   /** Takes sealed secrets; absent: none are wanted. */
   readonly acceptSecret?: KeyService['acceptSecret'];
+  /** Hands the application root over; absent: to nobody. */
+  readonly handover?: HandoverOptions;
   /** Gets every request to `/mcp` of somebody who was let in, while the state is not `starting`. */
   readonly handle: Gateway['handle'];
   readonly state: () => HealthState;
@@ -60,6 +63,7 @@ export interface FrontDoorLimits {
   readonly keepAliveMs: number;
   readonly attest: AdmissionLimits;
   readonly secrets: AdmissionLimits;
+  readonly handover: AdmissionLimits;
   /** Of each principal, and of each address. */
   readonly requests: RateLimits;
 }
@@ -76,6 +80,7 @@ const DEFAULT_LIMITS: FrontDoorLimits = {
   keepAliveMs: 15 * 60_000,
   attest: DEFAULT_ADMISSION,
   secrets: { ...DEFAULT_ADMISSION, burst: 32, perSecond: 1 },
+  handover: HANDOVER_ADMISSION,
   requests: DEFAULT_REQUESTS,
 };
 
@@ -102,6 +107,7 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
   const limits: FrontDoorLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const admit = createAdmission(limits.attest, options.now);
   const admitSecret = createAdmission(limits.secrets, options.now);
+  const admitHandover = createAdmission(limits.handover, options.now);
   const guard = createDoorGuard(options.auth, limits.requests, options.now, options.telemetry);
   const leafSpki = options.identity.spkiSha256;
   let hosts: ReadonlySet<string> = new Set();
@@ -116,6 +122,8 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
       options.telemetry?.attestation(response.statusCode);
     } else if (path === SECRETS_PATH && options.acceptSecret !== undefined) {
       await takeSecret(request, response, { accept: options.acceptSecret, admit: admitSecret });
+    } else if (path === HANDOVER_PATH && options.handover !== undefined) {
+      await handoverEndpoint(request, response, { ...options.handover, admit: admitHandover });
     } else if (path === MCP_PATH && options.state() === 'starting') sendRefusal(request, response, STARTING);
     else if (path === MCP_PATH) await guard.letIn(request, response, options.handle);
     else if (path === RESOURCE_METADATA_PATH) guard.sendMetadata(request, response);

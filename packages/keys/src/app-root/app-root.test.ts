@@ -95,6 +95,9 @@ describe('genesis', () => {
     ['a damaged file', (file) => writeFile(file, '{"type":'), 'keys.root-exists'],
     ['a dangling link', (file) => symlink(join(base, 'nowhere'), file), 'keys.slots-damaged'],
     ['a folder', (file) => mkdir(file), 'keys.slots-damaged'],
+    ['a link to an empty file', (file) => symlink('/dev/null', file), 'keys.slots-damaged'],
+    ['a link to itself', (file) => symlink(file, file), 'keys.slots-damaged'],
+    ['slots of a kind to come', (file) => writeFile(file, '{"type":"vitrine/keyslots/v2"}'), 'keys.root-exists'],
   ];
   for (const [what, occupy, code] of occupied) {
     promise('P4', `the flag makes no root over ${what}`, async () => {
@@ -106,6 +109,41 @@ describe('genesis', () => {
       expect(await readdir(directory)).toEqual(['keyslots.json']);
     });
   }
+
+  for (const code of ['EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'EMFILE', 'ENAMETOOLONG']) {
+    promise('P4', `slots that cannot be read (${code}) are no reason for a new root`, async () => {
+      const directory = fresh();
+      const written: string[] = [];
+      const file: KeyslotFile = {
+        ...keyslotFile(directory),
+        read: async () => {
+          throw Object.assign(new Error(code), { code, syscall: 'open' });
+        },
+        create: async (text) => written.push(text) > 0,
+      };
+      for (const genesis of [true, false]) {
+        await expect(openAppRootIn(file, optionsOf({ genesis }))).rejects.toMatchObject({ code });
+      }
+      expect(written).toEqual([]);
+    });
+  }
+
+  promise('P4', 'what an interrupted start has left is no root, and no hindrance', async () => {
+    const directory = fresh();
+    await mkdir(directory);
+    await writeFile(join(directory, 'keyslots.json.0011223344556677.tmp'), '{');
+    await expect(open(directory)).rejects.toMatchObject({ code: 'keys.no-root' });
+    expect((await open(directory, { genesis: true })).isNew).toBe(true);
+  });
+
+  promise('P4', 'former sources and a wish for a new root contradict each other', async () => {
+    const directory = fresh();
+    await expect(open(directory, { genesis: true, formerSources: [share] })).rejects.toMatchObject({
+      code: 'keys.root-source',
+    });
+    await expect(open(directory, { formerSources: [share] })).rejects.toMatchObject({ code: 'keys.no-root' });
+    await expect(stat(directory)).rejects.toThrow('ENOENT');
+  });
 
   promise('P4', 'of two processes that make a root at once, one does', async () => {
     const directory = fresh();
@@ -448,14 +486,17 @@ describe('re-wrapping', () => {
     expect(secretOf(await open(directory, { sources: [share] }))).toBe(secret);
   });
 
-  promise('P4', 'a new slot that reads back changed keeps the old ones', async () => {
+  promise('P4', 'a new slot that reads back changed goes, and the old one stays', async () => {
     const { directory, file, secret } = await made();
     const spoil = (real: KeyslotFile, text: string): Promise<void> =>
       real.replace(text.replace(/"kind": "share"/, '"kind": "other"'));
     const root = await openAppRootIn(faulty(directory, 1, spoil), optionsOf({}));
+    const before = await readFile(file, 'utf8');
     await expect(root.rewrap({ sources: [share] })).rejects.toMatchObject({ code: 'keys.slot-unreadable' });
-    expect(await slotsIn(file)).toHaveLength(2);
+    expect(await readFile(file, 'utf8')).toBe(before);
     expect(secretOf(await open(directory))).toBe(secret);
+    await root.rewrap({ sources: [share] });
+    expect(secretOf(await open(directory, { sources: [share] }))).toBe(secret);
   });
 });
 

@@ -25,17 +25,21 @@ export interface AppRoot {
   readonly id: string;
   /** Whether it was made by this call. */
   readonly isNew: boolean;
-  /** What wraps it, as it is attested. */
+  /** What wraps it now, as it is attested. */
   readonly sources: readonly RootSource[];
   /** See {@link derive}. The caller overwrites the result after use. */
   derive(path: DerivationPath, length: number): Uint8Array;
   /**
-   * Makes the root open for another manifest, other sources, or both, and for nothing else any more. The new
-   * slot is on the disk and has been seen to open before the old ones go.
+   * Makes the root open for another manifest, other sources, or both, and for nothing else any more; without
+   * either, for the same under a fresh salt and the secrets that the sources give now. The new slot is on the
+   * disk and has been seen to open before the old ones go.
    *
-   * @throws UsageError for an older manifest, and where the slots changed under this process.
+   * @throws UsageError for an older manifest, and where the slots changed under this process, or are being
+   *   changed by another one.
    */
   rewrap(to: RewrapTarget): Promise<void>;
+  /** Lets `use` have the 32 bytes, for a hand-over; the copy is overwritten when it is done. */
+  lend<T>(use: (root: Uint8Array) => Promise<T>): Promise<T>;
   /** Overwrites the root. Nothing can be derived any more. Idempotent. */
   close(): void;
 }
@@ -63,6 +67,12 @@ export interface AppRootOptions {
   readonly release?: unknown;
   /** All are needed together. */
   readonly sources: readonly RootSecretSource[];
+  /**
+   * What wrapped the root before, where that changes. A slot that they open is wrapped anew under `sources`
+   * before this resolves, and they do not open it any more. No substitute for a release: the slot has to be
+   * one for the running manifest, or for one that a release leads away from.
+   */
+  readonly formerSources?: readonly RootSecretSource[];
   /** The operator's word that a new root is wanted. */
   readonly genesis: boolean;
   /** Cryptographically secure. */
@@ -91,13 +101,20 @@ export async function openAppRoot(options: AppRootOptions): Promise<AppRoot> {
 
 /** The same with the file given, for tests that let its writing fail. */
 export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOptions, 'directory'>): Promise<AppRoot> {
-  const { appId, genesis, randomBytes, sources } = options;
+  const { appId, genesis, randomBytes, sources, formerSources } = options;
   const manifest = checkedManifest({
     digest: options.manifestDigest,
     number: options.manifestNumber,
     upgrade: normalUpgrade(options.upgrade),
   });
   checkSources(sources);
+  if (formerSources !== undefined) checkSources(formerSources);
+  if (formerSources !== undefined && genesis) {
+    throw new UsageError(
+      'keys.root-source',
+      '--genesis makes a root, and --root-from is for one that is there; give one of both',
+    );
+  }
   const release = options.release === undefined ? undefined : readRelease(options.release);
   if (release !== undefined && genesis) {
     throw refused('--genesis makes a root, and a release is for one that is there; give one of both');
@@ -114,11 +131,11 @@ export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOpti
     if (drawn.length !== 32) throw new TypeError(`asked for 32 random bytes and got ${drawn.length}`);
     const root = Uint8Array.from(drawn);
     drawn.fill(0);
-    const id = identify(root);
+    const id = appRootId(root);
     try {
       const slot = await makeSlot(root, id, appId, manifest, sources, randomBytes);
       if (!(await file.create(formatKeyslots([slot])))) throw rootExists(file);
-      return rootIn(file, root, id, true, slot, options);
+      return rootIn({ file, root, id, isNew: true, slot, sources }, options);
     } catch (cause) {
       root.fill(0);
       throw cause;
@@ -126,17 +143,21 @@ export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOpti
   }
   if (genesis) throw rootExists(file);
   const slots = parseKeyslots(found, file.path);
-  const running = { appId, manifest, sources, ...(release === undefined ? {} : { release }) };
-  const { slot, root } = await findSlot(slots, running, file.path);
+  const running = {
+    appId,
+    manifest,
+    sources,
+    ...(formerSources === undefined ? {} : { formerSources }),
+    ...(release === undefined ? {} : { release }),
+  };
+  const { slot, root, sources: opener } = await findSlot(slots, running, file.path);
   try {
-    const id = identify(root);
+    const id = appRootId(root);
     if (id !== slot.rootId) throw new TypeError('a slot opened whose root has another identifier');
-    const opened = rootIn(file, root, id, false, slot, options);
-    if (slot.manifestDigest !== manifest.digest) await opened.rewrap({ manifest });
-    // A crash while it was re-wrapped has left a slot of a former manifest.
-    else if (slots.some(({ manifestNumber }) => manifestNumber < manifest.number)) {
-      await file.replace(formatKeyslots(slots.filter(({ manifestNumber }) => manifestNumber === manifest.number)));
-    }
+    const opened = rootIn({ file, root, id, isNew: false, slot, sources: opener }, options);
+    const isForAnother = slot.manifestDigest !== manifest.digest;
+    if (isForAnother || opener !== sources) await opened.rewrap({ sources, ...(isForAnother ? { manifest } : {}) });
+    else await finishRewrap(file, found, slots, slot);
     return opened;
   } catch (cause) {
     root.fill(0);
@@ -144,16 +165,44 @@ export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOpti
   }
 }
 
-function rootIn(
+/**
+ * Ends what a crash in the middle of re-wrapping has left: where the slot that opened is the one that was
+ * written last, the others go; where an older one opened, those of former manifests.
+ */
+async function finishRewrap(
   file: KeyslotFile,
-  root: Uint8Array,
-  id: string,
-  isNew: boolean,
+  found: string,
+  slots: readonly Keyslot[],
   opened: Keyslot,
-  options: Omit<AppRootOptions, 'directory'>,
-): AppRoot {
+): Promise<void> {
+  const kept =
+    opened === slots.at(-1) ? [opened] : slots.filter(({ manifestNumber }) => manifestNumber === opened.manifestNumber);
+  if (kept.length === slots.length) return;
+  try {
+    await file.exclusively(async () => {
+      if ((await file.read()) === found) await file.replace(formatKeyslots(kept));
+    });
+  } catch (cause) {
+    // Whoever has the file now re-wraps, and leaves nothing of this.
+    if (!(cause instanceof UsageError) || cause.code !== 'file.busy') throw cause;
+  }
+}
+
+/** A root that is open. */
+interface OpenedRoot {
+  readonly file: KeyslotFile;
+  readonly root: Uint8Array;
+  readonly id: string;
+  readonly isNew: boolean;
+  readonly slot: Keyslot;
+  /** Those that open the slot. */
+  readonly sources: readonly RootSecretSource[];
+}
+
+function rootIn(opened: OpenedRoot, options: Omit<AppRootOptions, 'directory'>): AppRoot {
+  const { file, root, id, isNew } = opened;
   let closed = false;
-  let current = { slot: opened, sources: options.sources };
+  let current: Pick<OpenedRoot, 'slot' | 'sources'> = opened;
   let rewrapping: Promise<void> = Promise.resolve();
   const demandOpen = (): void => {
     if (closed) throw new UsageError('keys.root-closed', 'the root of keys is closed; start the key service again');
@@ -171,19 +220,18 @@ function rootIn(
         `the root is wrapped for the manifest with number ${from.number}, so it goes to a higher number only, not to ${manifest.number}; raise the number of the new manifest`,
       );
     }
-    const stored = parseKeyslots((await file.read()) ?? '', file.path);
-    if (!stored.some((slot) => slot.sealed === current.slot.sealed)) {
+    const before = (await file.read()) ?? '';
+    if (!parseKeyslots(before, file.path).some((slot) => slot.sealed === current.slot.sealed)) {
       throw new UsageError('keys.slots-changed', `${file.path} was changed by somebody else; nothing was re-wrapped`);
     }
     const slot = await makeSlot(secret, id, options.appId, manifest, sources, options.randomBytes);
-    await file.replace(formatKeyslots([...stored, slot]));
+    // The order tells the newer one. Others, left by a crash, have no say any more.
+    await file.replace(formatKeyslots([current.slot, slot]));
     const written = parseKeyslots((await file.read()) ?? '', file.path);
     const again = written.find(({ sealed }) => sealed === slot.sealed);
     if (again === undefined || !(await opensTo(secret, again, sources))) {
-      throw new UsageError(
-        'keys.slot-unreadable',
-        `the new slot in ${file.path} does not open; the old ones were kept`,
-      );
+      await file.replace(before);
+      throw new UsageError('keys.slot-unreadable', `the new slot in ${file.path} does not open; the old one was kept`);
     }
     current = { slot, sources };
     await file.replace(formatKeyslots([slot]));
@@ -192,7 +240,9 @@ function rootIn(
   return Object.freeze({
     id,
     isNew,
-    sources: options.sources.map(({ description }) => description),
+    get sources() {
+      return current.sources.map(({ description }) => description);
+    },
     derive: (path: DerivationPath, length: number) => {
       demandOpen();
       return derive(root, path, length);
@@ -203,13 +253,22 @@ function rootIn(
         // Closing meanwhile overwrites the root, and zeros must never be what is wrapped.
         const secret = Uint8Array.from(root);
         try {
-          await rewrapNow(secret, to);
+          await file.exclusively(() => rewrapNow(secret, to));
         } finally {
           secret.fill(0);
         }
       });
       rewrapping = next.catch(() => undefined);
       return next;
+    },
+    lend: async <T>(use: (secret: Uint8Array) => Promise<T>) => {
+      demandOpen();
+      const secret = Uint8Array.from(root);
+      try {
+        return await use(secret);
+      } finally {
+        secret.fill(0);
+      }
     },
     close: () => {
       closed = true;
@@ -218,8 +277,20 @@ function rootIn(
   });
 }
 
+/**
+ * Wraps a root that is in use under a fresh salt and the secrets that its sources give now: after one of them
+ * was changed, or where an old copy of the slots should open with nothing that still exists.
+ *
+ * @returns What wraps it now.
+ * @throws UsageError as {@link AppRoot.rewrap}.
+ */
+export async function rewrapRoot(root: AppRoot): Promise<readonly RootSource[]> {
+  await root.rewrap({});
+  return root.sources;
+}
+
 /** A slot that has been seen to open. */
-async function makeSlot(
+export async function makeSlot(
   root: Uint8Array,
   rootId: string,
   appId: string,
@@ -251,7 +322,8 @@ async function opensTo(root: Uint8Array, slot: Keyslot, sources: readonly RootSe
   return same;
 }
 
-function identify(root: Uint8Array): string {
+/** What names a root of 32 bytes: it tells nothing of it. */
+export function appRootId(root: Uint8Array): string {
   const value = derive(root, ID_PATH, 32);
   try {
     return toHex(hash('sha256', value, 'buffer'));
@@ -260,7 +332,7 @@ function identify(root: Uint8Array): string {
   }
 }
 
-function checkedManifest(manifest: ManifestIdentity): ManifestIdentity {
+export function checkedManifest(manifest: ManifestIdentity): ManifestIdentity {
   const { digest, number } = manifest;
   if (/^[0-9a-f]{96}$/.test(digest) && Number.isSafeInteger(number) && number >= 1) return manifest;
   throw new UsageError(
@@ -269,7 +341,7 @@ function checkedManifest(manifest: ManifestIdentity): ManifestIdentity {
   );
 }
 
-function checkSources(sources: readonly RootSecretSource[]): void {
+export function checkSources(sources: readonly RootSecretSource[]): void {
   const kinds = sources.map(({ description }) => description.kind);
   if (kinds.length > 0 && new Set(kinds).size === kinds.length) return;
   throw new UsageError(

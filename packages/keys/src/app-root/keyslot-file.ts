@@ -3,7 +3,7 @@
  *
  * A new file appears by linking it to its name, which fails where anything has that name already; so of two
  * processes that make a root at once, one does. An old file is replaced by renaming. Both are on the disk
- * before the call returns.
+ * before the call returns. Whoever reads, changes and replaces does so within {@link KeyslotFile.exclusively}.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '@vitrine/documents';
+import { exclusively } from './exclusive.ts';
 
 export interface KeyslotFile {
   /** For messages. */
@@ -20,6 +21,8 @@ export interface KeyslotFile {
   /** Whether the file is there with `text` now; false where something was there before. */
   create(text: string): Promise<boolean>;
   replace(text: string): Promise<void>;
+  /** Runs `action` while nobody else does so with this file. @throws UsageError `file.busy` at once where somebody does. */
+  exclusively<T>(action: () => Promise<T>): Promise<T>;
 }
 
 const MODE = 0o600;
@@ -46,6 +49,7 @@ export function keyslotFile(directory: string): KeyslotFile {
       }),
     replace: (text) =>
       named(path, () => throughTemporary(directory, path, text, (temporary) => rename(temporary, path))),
+    exclusively: (action) => exclusively(join(directory, 'keyslots.lock'), action),
   };
 }
 
@@ -78,6 +82,11 @@ async function throughTemporary<T>(
   text: string,
   publish: (temporary: string) => Promise<T>,
 ): Promise<T> {
+  const size = Buffer.byteLength(text);
+  if (size > MAX_BYTES) {
+    const why = `they would have ${size} bytes, and could not be read with more than ${MAX_BYTES}`;
+    throw new UsageError('keys.slots-unusable', `the key slots in ${path} were not written: ${why}`);
+  }
   const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`;
   try {
     const handle = await open(temporary, 'wx', MODE);

@@ -261,6 +261,7 @@ promise('P4', 'what a root is wrapped for can be seen, as it is in the file', as
   expect(await wrappedFor(directory)).toEqual({
     manifest: { digest: D1, number: 3 },
     upgrade: { ...POLICY, keys: POLICY.keys.toSorted() },
+    sources: [fixedSource('simulator', 7).description],
   });
   expect(await wrappedFor(join(base, 'nowhere'))).toBeUndefined();
 });

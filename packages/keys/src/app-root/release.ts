@@ -2,22 +2,23 @@
  * Whether a release lets the running manifest have a root that is wrapped for another one. What decides is
  * the upgrade policy in the slot, never the one of the manifest that wants in.
  *
- * Signatures are judged strictly (RFC 8032 without the tolerance of ZIP 215), so that nobody can count one
- * of them under two keys. There is no delay and no witness.
+ * Where that policy has a delay and witnesses, they have to say that it has passed. A delay without witnesses
+ * is enforced by nobody, and admits at once.
  *
  * @module
  */
-import { ed25519 } from '@noble/curves/ed25519.js';
 import {
-  fromBase64Url,
-  fromHex,
+  describeDelay,
   type Release,
+  type ReleaseMeasurement,
   releaseShape,
   releaseSigned,
   showPath,
   type UpgradePolicy,
   UsageError,
 } from '@vitrine/documents';
+import { verifies } from './signature.ts';
+import { enforcedDelay, type WitnessStanding, witnessStandings } from './witnesses.ts';
 
 export interface NumberedManifest {
   /** SHA-384, lower-case hexadecimal. */
@@ -26,7 +27,7 @@ export interface NumberedManifest {
 }
 
 /** What a release is asked to do. */
-interface Upgrade {
+export interface Upgrade {
   readonly appId: string;
   /** What the root is wrapped for. */
   readonly from: NumberedManifest;
@@ -53,10 +54,17 @@ export function readRelease(document: unknown): Release {
     const [issue] = parsed.issues;
     throw refused(`it is none: ${showPath(issue?.path ?? []) || '(top level)'}: ${issue?.message ?? 'malformed'}`);
   }
-  const keys = parsed.value.signatures.map(({ key }) => key);
-  const twice = keys.find((key, index) => keys.indexOf(key) !== index);
+  const { signatures, witnessed = [] } = parsed.value;
+  const twice = repeated(signatures);
   if (twice !== undefined) throw refused(`the key ${twice} has signed it twice`);
+  const again = repeated(witnessed);
+  if (again !== undefined) throw refused(`the witness ${again} has two statements in it`);
   return parsed.value;
+}
+
+function repeated(entries: readonly { readonly key: string }[]): string | undefined {
+  const keys = entries.map(({ key }) => key);
+  return keys.find((key, index) => keys.indexOf(key) !== index);
 }
 
 /** Who has signed a release that {@link readRelease} has read. */
@@ -65,26 +73,16 @@ export function signersOf(release: Release): Signers {
   const good: string[] = [];
   const bad: string[] = [];
   for (const { key, signature } of release.signatures) {
-    const isGood = verifies(fromBase64Url(signature), signed, fromHex(key));
-    (isGood ? good : bad).push(key);
+    (verifies(signature, signed, key) ? good : bad).push(key);
   }
   return { good, bad };
 }
 
-function verifies(signature: Uint8Array | undefined, signed: Uint8Array, key: Uint8Array | undefined): boolean {
-  if (signature === undefined || key === undefined) return false;
-  try {
-    return ed25519.verify(signature, signed, key, { zip215: false });
-  } catch {
-    // Bytes that are no point of the curve.
-    return false;
-  }
-}
-
 /**
- * Demands that `release` admits exactly this upgrade.
+ * Demands that `release` admits exactly this upgrade. {@link admittedMeasurements} then says for which images.
  *
- * @throws UsageError `keys.release-refused`, which says why.
+ * @throws UsageError `keys.release-refused`, which says why; `keys.release-early` where nothing is missing but
+ *   the word of the witnesses that the delay has passed.
  */
 export function requireRelease(release: Release, { appId, from, to, policy }: Upgrade): void {
   if (policy.kind === 'pinned') {
@@ -109,6 +107,39 @@ export function requireRelease(release: Release, { appId, from, to, policy }: Up
       `${counted.length} of ${policy.keys.length} listed keys have signed it, and ${policy.threshold} have to${uncounted}; sign it with "vitrine release sign FILE --owner-key KEY"`,
     );
   }
+  requireDelay(release, policy);
+}
+
+function requireDelay(release: Release, policy: UpgradePolicy): void {
+  const delay = enforcedDelay(policy);
+  if (delay === undefined) return;
+  const { minDelay, witnesses } = delay;
+  const standings = witnessStandings(release, delay);
+  for (const standing of standings) {
+    if (standing.state === 'invalid') throw refused(`the statement of the witness ${standing.key}: ${standing.why}`);
+  }
+  const passed = standings.filter(({ state }) => state === 'passed').length;
+  if (passed >= witnesses.threshold) return;
+  const missing = standings.flatMap((standing) => (standing.state === 'passed' ? [] : [awaited(standing)]));
+  throw new UsageError(
+    'keys.release-early',
+    `the release is early: ${passed} of ${witnesses.keys.length} witnesses say that ${describeDelay(minDelay)} have passed since they saw it, and ${witnesses.threshold} have to; ${missing.join('; ')}. A witness says so with "vitrine release witness", run then once more`,
+  );
+}
+
+function awaited(standing: WitnessStanding): string {
+  if (standing.state === 'waiting' || standing.state === 'passed')
+    return `${standing.key} saw it at ${standing.firstSeen}, so by its clock from ${standing.ends} on`;
+  return `${standing.key} has not stated that it saw it`;
+}
+
+/**
+ * The images that the next manifest may run in, of a release that {@link requireRelease} has admitted: all
+ * registers of one entry have to be as named. `undefined` where the release does not say; that is no
+ * permission for any image, but leaves it at what was demanded of the former one.
+ */
+export function admittedMeasurements(release: Release): readonly ReleaseMeasurement[] | undefined {
+  return release.to.measurements;
 }
 
 /**

@@ -18,23 +18,29 @@ export interface Running {
   readonly appId: string;
   readonly manifest: NumberedManifest;
   readonly sources: readonly RootSecretSource[];
+  /** Under which the root may still be wrapped. */
+  readonly formerSources?: readonly RootSecretSource[];
   /** Given with the start. */
   readonly release?: Release;
 }
 
+/** A slot that is open. */
+interface FoundSlot {
+  readonly slot: Keyslot;
+  readonly root: Uint8Array<ArrayBuffer>;
+  /** Those that opened it: the running ones, or the former ones. */
+  readonly sources: readonly RootSecretSource[];
+}
+
 /**
- * Opens the first slot that admits what is running. Where it is one for another manifest, a release has
- * admitted this one, and the root is to be re-wrapped.
+ * Opens the newest slot that admits what is running. Where it is one for another manifest, a release has
+ * admitted this one. There, and where former sources opened it, the root is to be re-wrapped.
  *
  * @throws UsageError `keys.manifest-older`, `keys.slot-closed`, `keys.release-missing` or
  *   `keys.release-refused`.
  */
-export async function findSlot(
-  slots: readonly Keyslot[],
-  running: Running,
-  file: string,
-): Promise<{ readonly slot: Keyslot; readonly root: Uint8Array<ArrayBuffer> }> {
-  const { manifest } = running;
+export async function findSlot(slots: readonly Keyslot[], running: Running, file: string): Promise<FoundSlot> {
+  const { manifest, sources, formerSources } = running;
   const highest = Math.max(...slots.map(({ manifestNumber }) => manifestNumber));
   if (manifest.number < highest) {
     throw new UsageError(
@@ -61,20 +67,44 @@ export async function findSlot(
           running,
           file,
         );
-  const kinds = running.sources.map(({ description }) => description.kind).join(' and ');
-  const fitting = admitted.filter(({ sources }) => sources.map(({ kind }) => kind).join(' and ') === kinds);
+  const tried = [sources, ...(formerSources === undefined ? [] : [formerSources])];
+  const fitting = tried.flatMap((one) =>
+    // A re-wrapping that did not end has left its new slot behind the old one.
+    admitted.toReversed().flatMap((slot) => (kindsOf(slot) === kindsOfRunning(one) ? [{ slot, sources: one }] : [])),
+  );
   if (fitting.length === 0) {
-    const needed = admitted.map(({ sources }) => sources.map(({ kind }) => kind).join(' and ')).join(', or ');
-    throw closed(file, `the platform differs: the root is wrapped under ${needed}, and here is ${kinds}`);
+    const here = tried.map(kindsOfRunning).join(', formerly ');
+    const needed = admitted.map(kindsOf).join(', or ');
+    throw closed(
+      file,
+      `the platform differs: the root is wrapped under ${needed}, and here is ${here}; where both are, --root and --root-from wrap it anew`,
+    );
   }
-  for (const slot of fitting) {
-    const root = await openSlot(slot, running.sources);
-    if (root !== undefined) return { slot, root };
+  for (const { slot, sources: one } of fitting) {
+    const root = await openSlot(slot, one);
+    if (root !== undefined) return { slot, root, sources: one };
   }
+  const kinds = [...new Set(fitting.map(({ slot }) => kindsOf(slot)))].join(', or ');
   throw closed(
     file,
-    `the manifest is the right one, so the platform's secret (${kinds}) is another one, or the slot was changed; start on the machine or with the state that the root was made with`,
+    `the manifest is the right one, so the platform's secret (${kinds}) is another one, or the slot was changed; ${whatNow(fitting.map(({ slot }) => slot))}`,
   );
+}
+
+/** The advice where secrets are others. */
+function whatNow(slots: readonly Keyslot[]): string {
+  const sources = slots.flatMap((slot) => slot.sources.filter(({ survivesUpgrade }) => !survivesUpgrade));
+  if (sources.length === 0) return 'start on the machine or with the state that the root was made with';
+  const kinds = [...new Set(sources.map(({ kind }) => kind))].join(' and ');
+  return `the secret of ${kinds} does not survive an upgrade: start what ran before, and either hand the root over while both run, or first wrap it there under a source that survives, with --root and --root-from`;
+}
+
+function kindsOf({ sources }: Keyslot): string {
+  return sources.map(({ kind }) => kind).join(' and ');
+}
+
+function kindsOfRunning(sources: readonly RootSecretSource[]): string {
+  return sources.map(({ description }) => description.kind).join(' and ');
 }
 
 /** Slots for another manifest from which a release leads to the running one. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { UpgradePolicy } from '@vitrine/documents';
+import type { RootSource, UpgradePolicy } from '@vitrine/documents';
 import { parseKeyslots } from './keyslot-document.ts';
 import { keyslotFile } from './keyslot-file.ts';
 import type { NumberedManifest } from './release.ts';
@@ -12,6 +12,8 @@ import type { NumberedManifest } from './release.ts';
 export interface WrappedFor {
   readonly manifest: NumberedManifest;
   readonly upgrade: UpgradePolicy;
+  /** What the root is wrapped under; one whose secret does not survive an upgrade loses the root by it. */
+  readonly sources: readonly RootSource[];
 }
 
 /**
@@ -28,5 +30,6 @@ export async function wrappedFor(directory: string): Promise<WrappedFor | undefi
   return {
     manifest: { digest: highest.manifestDigest, number: highest.manifestNumber },
     upgrade: highest.upgrade,
+    sources: highest.sources,
   };
 }

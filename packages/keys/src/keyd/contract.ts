@@ -4,18 +4,11 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
-import type { QuoteSource, RootSecretSource } from '@vitrine/attester';
 import type { Manifest } from '@vitrine/documents';
+import type { GiverOptions } from '../handover/giver.ts';
+import type { ReceiveOptions } from '../handover/receive-app-root.ts';
 import type { GatewayAnswers, Instance, KeyService } from '../service.ts';
-
-/** The TEE, as the key service alone sees it. */
-export interface Platform {
-  readonly source: QuoteSource;
-  /** All are needed together for the application root; empty where the platform has none. */
-  readonly roots: readonly RootSecretSource[];
-  /** Whether it protects nothing, so that its keys must not hold value. */
-  readonly isSimulated: boolean;
-}
+import type { Platform } from './platform.ts';
 
 export interface KeydOptions {
   readonly manifest: Manifest;
@@ -26,6 +19,10 @@ export interface KeydOptions {
   readonly genesis: boolean;
   /** Admits the manifest where the root is wrapped for a former one; judged where the root is opened. */
   readonly release?: unknown;
+  /** The root comes from a running enclave; there must be none here. Excludes `genesis`. */
+  readonly handover?: Pick<ReceiveOptions, 'exchange' | 'expectAppRoot'>;
+  /** Why the receiver of a hand-over must not have the root; `undefined` where nothing is against it. */
+  readonly denied?: GiverOptions['denied'];
   readonly now: () => Date;
   /** Milliseconds on a clock that is never set. */
   readonly monotonic: () => number;
@@ -43,6 +40,11 @@ export interface Keyd extends Omit<KeyService, 'attend' | 'admit' | 'failed'> {
   attend(gateway: Gateway): void;
   /** Serves the instance over its socket until either ends. @throws VitrineError for an instance that was admitted before. */
   admit(instance: Instance, socket: Duplex): void;
+  /**
+   * Resolves when the state turned out not to be the newest any more: nothing is signed or stored from then on, and
+   * every request says why. Otherwise it never settles.
+   */
+  readonly outdated: Promise<Error>;
   /** There exactly where the manifest needs one. */
   readonly appRoot?: { readonly id: string; readonly isNew: boolean };
 }

@@ -6,10 +6,9 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createEvidenceService, type EvidenceService } from '@vitrine/attester';
 import {
+  type BootBinding,
   bootBindingShape,
   type Manifest,
   manifestDigest,
@@ -17,25 +16,24 @@ import {
   UsageError,
   VitrineError,
 } from '@vitrine/documents';
-import { openSealedStore, type SealedStore } from '@vitrine/storage';
-import { type AppRoot, openAppRoot } from '../app-root/app-root.ts';
+import { type AppRoot, openAppRoot, rewrapRoot } from '../app-root/app-root.ts';
 import { createApprovalBook } from '../approval/approval-book.ts';
+import { giverOf, receivedRoot } from '../handover/keyd-handover.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { LoadedPolicy } from '../policy/loaded-policy.ts';
 import { type KeyRing, openKeyRing } from '../ring/key-ring.ts';
 import { openSpendLedger, type SpendLedger } from '../spend/ledger.ts';
-import { type LedgerStore, sealedLedgerStore } from '../spend/ledger-store.ts';
+import { type LedgerStore, lastingLedgerStore, sealedLedgerStore } from '../spend/ledger-store.ts';
 import { keyStatements } from '../statements/key-statements.ts';
 import { CONFIRM_MS } from './confirm-request.ts';
 import { type Connection, serveConnection } from './connection.ts';
 import type { Gateway, Keyd, KeydOptions } from './contract.ts';
 import { createInstanceKeys, type InstanceKeys } from './instance-keys.ts';
+import { type OpenState, openState, STORE_NAME } from './open-state.ts';
 import { serverRequests } from './server-requests.ts';
 import { createSigner } from './signer.ts';
 import { openStoredSecrets } from './stored-secrets.ts';
 
-const STORE_FILE = 'store.sqlite';
-const STORE_NAME = 'key-service';
 /** Requests that wait for approvers, in all and of one principal. */
 const MAX_APPROVALS_OUT = 1000;
 const MAX_APPROVALS_EACH = 50;
@@ -52,7 +50,9 @@ const NO_STORE: LedgerStore = {
  * Opens the key service of one boot.
  *
  * @throws UsageError for a manifest whose policies do not load, for a root that is missing, is there already
- *   or does not open, for a release that is refused, and `keys.store-missing`; StorageError for a store that does not open.
+ *   or does not open, for a release that is refused, `keys.store-missing`, and for a state that is not the newest by the
+ *   anchor of the manifest, or an anchor that the platform has not; StateError for one that cannot be asked;
+ *   StorageError for a store that does not open.
  */
 export async function openKeyd(options: KeydOptions): Promise<Keyd> {
   const { manifest, now, randomBytes } = options;
@@ -63,21 +63,29 @@ export async function openKeyd(options: KeydOptions): Promise<Keyd> {
       'the release is refused: the manifest has nothing that lasts, so nothing is handed on; start without it',
     );
   }
+  if (manifest.anchor !== undefined && !needsAppRoot(manifest)) {
+    throw new UsageError(
+      'keys.anchor-unused',
+      'the manifest names a freshness anchor, and has nothing that lasts; leave the anchor out',
+    );
+  }
+  const isReceived = await receivedRoot(options);
   const root = needsAppRoot(manifest) ? await openRoot(options) : undefined;
+  let state: OpenState | undefined;
   const opened: { close(): void }[] = root === undefined ? [] : [root];
-  const closeAll = (): void => {
+  const closeAll = async (): Promise<void> => {
+    await state?.close();
     for (const one of opened.splice(0).reverse()) one.close();
   };
   try {
-    const store = root === undefined ? undefined : openStore(options, root);
-    if (store !== undefined) opened.push(store);
+    state = root === undefined ? undefined : await openState(options, root, isReceived);
     const ring = await openKeyRing({ keys: manifest.keys, randomBytes, ...(root === undefined ? {} : { root }) });
     opened.push(ring);
     const instanceKeys = createInstanceKeys(randomBytes);
     opened.push(instanceKeys);
-    return await assemble({ ...options, policies, root, store, ring, instanceKeys, closeAll, now });
+    return await assemble({ ...options, policies, root, state, ring, instanceKeys, closeAll, now });
   } catch (error) {
-    closeAll();
+    await closeAll();
     throw error;
   }
 }
@@ -85,22 +93,22 @@ export async function openKeyd(options: KeydOptions): Promise<Keyd> {
 interface Parts extends KeydOptions {
   readonly policies: ReadonlyMap<string, LoadedPolicy>;
   readonly root: AppRoot | undefined;
-  readonly store: SealedStore | undefined;
+  readonly state: OpenState | undefined;
   readonly ring: KeyRing;
   readonly instanceKeys: InstanceKeys;
-  readonly closeAll: () => void;
+  readonly closeAll: () => Promise<void>;
 }
 
 async function assemble(parts: Parts): Promise<Keyd> {
-  const { manifest, platform, root, store, ring, instanceKeys, randomBytes, now, monotonic } = parts;
+  const { manifest, platform, root, state, ring, instanceKeys, randomBytes, now, monotonic } = parts;
   const digest = await manifestDigest(manifest);
   const statements = await keyStatements(manifest.keys, ring, root);
   const secrets =
-    store &&
+    state &&
     (await openStoredSecrets({
       manifest,
       manifestDigest: digest,
-      store,
+      state,
       ring,
       hpkePrivateKey: instanceKeys.hpkePrivateKey,
     }));
@@ -128,18 +136,26 @@ async function assemble(parts: Parts): Promise<Keyd> {
     ring,
     isShared: manifest.isolation === 'shared',
     randomBytes,
-    ...(store !== undefined && manifest.store === 'sealed' ? { store } : {}),
+    ...(state !== undefined && manifest.store === 'sealed' ? { state } : {}),
   };
   const connections = new Map<string, Connection>();
   const admitted = new Set<string>();
   const volumeKeys = new Map<string, Uint8Array>();
   let binding: Promise<EvidenceService> | undefined;
   let isClosed = false;
+  const handover = giverOf(parts, root, statements, () => binding);
 
   return {
     statements,
     survivesRestart: root !== undefined,
+    rewrap: async () => {
+      if (root === undefined)
+        throw new UsageError('keys.no-root', 'nothing of this server lasts, so nothing is wrapped');
+      await rewrapRoot(root);
+    },
+    outdated: state?.lasting.outdated ?? new Promise(() => undefined),
     ...(root === undefined ? {} : { appRoot: { id: root.id, isNew: root.isNew } }),
+    ...(handover === undefined ? {} : { handover }),
     bind: (what) => {
       if (binding !== undefined)
         return Promise.reject(new VitrineError('keys.bound', 'the boot binding is made already'));
@@ -182,15 +198,16 @@ async function assemble(parts: Parts): Promise<Keyd> {
     close: async () => {
       isClosed = true;
       for (const connection of [...connections.values()]) connection.close();
-      parts.closeAll();
+      await parts.closeAll();
     },
   };
 }
 
 function loadPolicies(manifest: Manifest): ReadonlyMap<string, LoadedPolicy> {
   const isolated = manifest.isolation !== 'shared';
+  const surroundings = { isolated, anchored: manifest.anchor !== undefined };
   return new Map(
-    Object.entries(manifest.keys ?? {}).map(([name, spec]) => [name, loadPolicy(name, spec, { isolated })] as const),
+    Object.entries(manifest.keys ?? {}).map(([name, spec]) => [name, loadPolicy(name, spec, surroundings)] as const),
   );
 }
 
@@ -204,40 +221,28 @@ async function openRoot(options: KeydOptions): Promise<AppRoot> {
     ...(manifest.upgrade === undefined ? {} : { upgrade: manifest.upgrade }),
     ...(release === undefined ? {} : { release }),
     sources: platform.roots,
+    ...(platform.formerRoots === undefined ? {} : { formerSources: platform.formerRoots }),
     genesis,
     randomBytes,
   });
 }
 
-function openStore({ manifest, directory, randomBytes }: KeydOptions, root: AppRoot): SealedStore {
-  const file = join(directory, STORE_FILE);
-  if (!root.isNew && !existsSync(file)) {
-    throw new UsageError(
-      'keys.store-missing',
-      `${file} is missing, while the root of keys beside it is there; restore it: what was spent, credentials and documents are in it. If the very first start was interrupted, so that there never was one, remove ${directory} and start with --genesis again`,
-    );
-  }
-  const key = root.derive({ usage: 'store', algorithm: 'aes256', name: STORE_NAME, version: 1, scope: 'service' }, 32);
-  try {
-    return openSealedStore({ file, key, name: STORE_NAME, create: root.isNew, epoch: manifest.number, randomBytes });
-  } finally {
-    key.fill(0);
-  }
-}
-
-function openLedger({ manifest, policies, root, store, monotonic }: Parts): SpendLedger {
+function openLedger({ manifest, policies, root, state, monotonic }: Parts): SpendLedger {
   const instanceKeys = Object.entries(manifest.keys ?? {}).filter(([, { origin }]) => origin === 'generated');
+  const sealed = state && sealedLedgerStore(state.store, { tenant: STORE_NAME, collection: 'spent' });
+  const anchored = state?.anchored;
   return openSpendLedger({
-    store: store === undefined ? NO_STORE : sealedLedgerStore(store, { tenant: 'key-service', collection: 'spent' }),
+    store: sealed === undefined ? NO_STORE : anchored ? lastingLedgerStore(state.lasting, sealed) : sealed,
     limits: new Map([...policies].map(([name, { limits }]) => [name, limits] as const)),
     instanceKeys: new Set(instanceKeys.map(([name]) => name)),
-    now: monotonic,
+    now: anchored?.clock.now ?? monotonic,
+    isAnchored: anchored !== undefined,
     restarted: root?.isNew !== true,
   });
 }
 
 async function bindBoot(
-  { manifest, platform, root, instanceKeys, randomBytes }: Parts,
+  { manifest, platform, root, state, instanceKeys, randomBytes }: Parts,
   statements: Keyd['statements'],
   { tlsSpki, sandbox }: Parameters<Keyd['bind']>[0],
 ): Promise<EvidenceService> {
@@ -254,11 +259,19 @@ async function bindBoot(
         ? {}
         : {
             hpkeKey: instanceKeys.hpkePublicKey,
-            appRoot: { id: root.id, sources: root.sources, copies: 'unbounded' as const },
+            appRoot: { id: root.id, sources: root.sources, ...copiesOf(state) },
           }),
     },
+    ...(state === undefined ? {} : { state: async () => state.lasting.head() }),
   });
   const parsed = bootBindingShape.parse(structuredClone(service.bootBinding));
   if (!parsed.ok) throw new VitrineError('keys.binding', `the boot binding is malformed: ${parsed.issues[0]?.message}`);
   return service;
+}
+
+/** Whether another copy of the state would be noticed, as it is attested. */
+function copiesOf(state: OpenState | undefined): Pick<NonNullable<BootBinding['appRoot']>, 'copies' | 'anchor'> {
+  if (state?.anchored === undefined) return { copies: 'unbounded' };
+  const { kind, rolledBackBy } = state.anchored.description;
+  return { copies: 'anchored', anchor: { kind, rolledBackBy: [...rolledBackBy] } };
 }

@@ -4,11 +4,13 @@
  * @module
  */
 import { type JsonValue, toBase64Url } from '@vitrine/documents';
-import { createDocuments, DEFAULT_DOCUMENT_LIMITS, type DocumentStore, type SealedStore } from '@vitrine/storage';
+import { createDocuments, DEFAULT_DOCUMENT_LIMITS, type DocumentStore } from '@vitrine/storage';
+import type { LastingState } from '../anchor/lasting-state.ts';
 import type { KeyRing } from '../ring/key-ring.ts';
 import type { Instance } from '../service.ts';
 import type { RequestHandler } from './connection.ts';
 import { MAX_RANDOM_BYTES, otherMethods, readParameters } from './method-parameters.ts';
+import type { OpenState } from './open-state.ts';
 import { isKeyMethod } from './prepare-request.ts';
 import { JSON_RPC, malformedParameters, RequestError } from './request-error.ts';
 import type { Signer } from './signer.ts';
@@ -17,7 +19,7 @@ export interface ServerRequestsOptions {
   readonly signer: Signer;
   readonly ring: KeyRing;
   /** There exactly where servers may keep documents. */
-  readonly store?: SealedStore;
+  readonly state?: Pick<OpenState, 'store' | 'lasting'>;
   /** Whether one server is for everybody, so that everybody has the same documents. */
   readonly isShared: boolean;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -27,9 +29,8 @@ type Method = (params: JsonValue, signal: AbortSignal) => unknown;
 
 /** What answers the requests of `instance`. */
 export function serverRequests(options: ServerRequestsOptions, instance: Instance): RequestHandler {
-  const { signer, ring, store, randomBytes } = options;
+  const { signer, ring, state, randomBytes } = options;
   const tenant = options.isShared ? 'everybody' : `principal/${instance.principal}`;
-  const documents: DocumentStore | undefined = store && createDocuments(store, tenant, DEFAULT_DOCUMENT_LIMITS);
   const methods: Readonly<Record<string, Method>> = {
     'keys.list': (params) => {
       readParameters(otherMethods['keys.list'], params);
@@ -45,7 +46,9 @@ export function serverRequests(options: ServerRequestsOptions, instance: Instanc
       if (isKeyMethod(asked.method)) return signer.explain(asked.method, asked.params, instance);
       throw malformedParameters('method: expected one that uses a key');
     },
-    ...(documents === undefined ? {} : storeMethods(documents)),
+    ...(state === undefined
+      ? {}
+      : storeMethods(createDocuments(state.store, tenant, DEFAULT_DOCUMENT_LIMITS), state.lasting)),
   };
 
   return async (method, params, signal) => {
@@ -59,21 +62,24 @@ export function serverRequests(options: ServerRequestsOptions, instance: Instanc
   };
 }
 
-function storeMethods(documents: DocumentStore): Readonly<Record<string, Method>> {
+function storeMethods(documents: DocumentStore, lasting: LastingState): Readonly<Record<string, Method>> {
   return {
-    'store.get': (params) => {
+    'store.get': async (params) => {
       const { collection, id } = readParameters(otherMethods['store.get'], params);
-      const document = documents.get(collection, id);
+      const document = await lasting.read(() => documents.get(collection, id));
       return document === undefined ? null : { document };
     },
-    'store.put': (params) => {
+    'store.put': async (params) => {
       const { collection, id, document } = readParameters(otherMethods['store.put'], params);
-      return { version: documents.put(collection, id, document) };
+      return { version: await lasting.commit(() => documents.put(collection, id, document)) };
     },
-    'store.delete': (params) => {
+    'store.delete': async (params) => {
       const { collection, id } = readParameters(otherMethods['store.delete'], params);
-      return { deleted: documents.delete(collection, id) };
+      return { deleted: await lasting.commit(() => documents.delete(collection, id)) };
     },
-    'store.list': (params) => documents.list(readParameters(otherMethods['store.list'], params).collection),
+    'store.list': (params) => {
+      const { collection } = readParameters(otherMethods['store.list'], params);
+      return lasting.read(() => documents.list(collection));
+    },
   };
 }

@@ -24,10 +24,10 @@ import {
   UsageError,
   VitrineError,
 } from '@vitrine/documents';
-import type { SealedStore } from '@vitrine/storage';
 import type { KeyRing } from '../ring/key-ring.ts';
 import { openSealedSecret } from '../secrets/open-secret.ts';
 import type { SealedSecretReceipt } from '../service.ts';
+import type { OpenState } from './open-state.ts';
 
 export interface StoredSecrets {
   /** Of the manifest, where it was handed in. */
@@ -39,7 +39,7 @@ export interface StoredSecrets {
 export interface StoredSecretsOptions {
   readonly manifest: Manifest;
   readonly manifestDigest: string;
-  readonly store: SealedStore;
+  readonly state: Pick<OpenState, 'store' | 'lasting'>;
   readonly ring: KeyRing;
   /** X25519, 32 bytes. */
   readonly hpkePrivateKey: Uint8Array;
@@ -63,9 +63,11 @@ const stored: Shape<StoredSecret> = object({
 
 /** Puts into effect what was handed in before. */
 export async function openStoredSecrets(options: StoredSecretsOptions): Promise<StoredSecrets> {
-  const { manifest, store, ring } = options;
-  const records = store.collection(TENANT, COLLECTION);
+  const { manifest, state, ring } = options;
+  const records = state.store.collection(TENANT, COLLECTION);
   const credentials = new Map<string, string>();
+  /** Those that are on the disk and were not acknowledged: they may be handed in again as they are. */
+  const unconfirmed = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
 
   const entryOf = (purpose: SecretPurpose, name: string): { readonly owner: string } | undefined => {
@@ -84,7 +86,8 @@ export async function openStoredSecrets(options: StoredSecretsOptions): Promise<
   };
   const take = async (sealed: unknown): Promise<SealedSecretReceipt> => {
     const { manifestDigest, hpkePrivateKey } = options;
-    const lastVersion = (purpose: SecretPurpose, name: string): number => read(purpose, name)?.version ?? 0;
+    const lastVersion = (purpose: SecretPurpose, name: string): number =>
+      (read(purpose, name)?.version ?? 0) - (unconfirmed.has(`${purpose}/${name}`) ? 1 : 0);
     const opened = await openSealedSecret(sealed, { manifestDigest, hpkePrivateKey, ownerOf, lastVersion });
     const { purpose, name, version, value } = opened;
     try {
@@ -92,7 +95,14 @@ export async function openStoredSecrets(options: StoredSecretsOptions): Promise<
       if (purpose === 'key') await importKey(ring, name, value);
       const entry = await documentDigest(entryOf(purpose, name) ?? {});
       const record: StoredSecret = { entry, version, value: toBase64Url(value) };
-      records.put(`${purpose}/${name}`, canonicalBytes(record));
+      const place = `${purpose}/${name}`;
+      try {
+        await state.lasting.commit(() => records.put(place, canonicalBytes(record)));
+        unconfirmed.delete(place);
+      } catch (error) {
+        if (read(purpose, name)?.version === version) unconfirmed.add(place);
+        throw error;
+      }
       if (purpose === 'credential') await use(purpose, name, value);
       return { name, version };
     } finally {

@@ -24,6 +24,8 @@ const MAX_POLICY_CHARACTERS: number = 1 << 20;
 export interface Surroundings {
   /** Whether the manifest gives each caller a server of its own. */
   readonly isolated: boolean;
+  /** Whether it names a freshness anchor, so that one copy at a time signs. Absent: not. */
+  readonly anchored?: boolean;
 }
 
 const FAMILY: Readonly<Record<KeyAction, ActionFamily>> = {
@@ -87,7 +89,7 @@ export function loadPolicy(name: string, spec: KeySpec, surroundings: Surroundin
     denyRules: denyRules.sort(byId),
     allowRules: allowRules.sort(byId),
     limits: limits.sort(byId),
-    ...(copies === undefined ? {} : { copies }),
+    ...(copies === undefined || (copies === 'strict' && surroundings.anchored === true) ? {} : { copies }),
     approvers,
     tokens: new Map([...reading.tokens].map(([token, { standard }]) => [token, standard])),
   };

@@ -112,7 +112,7 @@ export interface LoadedPolicy {
   readonly denyRules: readonly LoadedRule[];
   readonly allowRules: readonly LoadedAllowRule[];
   readonly limits: readonly LoadedLimit[];
-  /** There exactly where there are limits. */
+  /** There where there are limits, except for `strict` where an anchor makes it hold. */
   readonly copies?: 'strict' | 'per-live-copy';
   readonly approvers: Readonly<Record<string, KeyApprover>>;
   /** Which standard the policy says a token has, for tokens that it names. */

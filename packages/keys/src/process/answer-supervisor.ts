@@ -11,7 +11,9 @@ import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { EvidenceService } from '@vitrine/attester';
 import { type Manifest, manifestDigest, manifestShape, showPath, UsageError, VitrineError } from '@vitrine/documents';
-import type { Keyd, KeydOptions, Platform } from '../keyd/contract.ts';
+import type { HandoverExchange } from '../handover/receive-app-root.ts';
+import type { Keyd, KeydOptions } from '../keyd/contract.ts';
+import type { Platform } from '../keyd/platform.ts';
 import type { Confirmation } from '../service.ts';
 import { type IpcCalls, type IpcEnd, openIpc } from './ipc.ts';
 import { measureIsolation } from './obtained.ts';
@@ -20,8 +22,10 @@ import type { Started } from './spawn-keyd.ts';
 import type { User } from './state-directory.ts';
 
 export interface RunKeydOptions {
+  /** Opens devices that only root may open; called once, before the service becomes its own user. */
+  readonly prepare?: () => Promise<void>;
   /** Opens the platform for a manifest; called once, as the service's own user. */
-  readonly platform: (manifestDigest: string) => Promise<Platform>;
+  readonly platform: (manifestDigest: string, manifest: Manifest) => Promise<Platform>;
   /** Where the state is kept. */
   readonly directory: string;
 }
@@ -45,6 +49,7 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
   });
   process.umask(0o077);
 
+  let isStarted = false;
   let opening: Promise<Keyd> | undefined;
   let binding: Promise<EvidenceService> | undefined;
   const keyd = (): Promise<Keyd> => opening ?? Promise.reject(new VitrineError('keys.protocol', 'nothing is started'));
@@ -54,18 +59,24 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
   const ipc: IpcCalls = openIpc(process as IpcEnd, {
     start: async (argument) => {
       const { manifest, user, starter, ...how } = readMessage(messageShapes.start, argument);
-      if (opening !== undefined) throw new VitrineError('keys.protocol', 'started already');
+      if (isStarted) throw new VitrineError('keys.protocol', 'started already');
+      isStarted = true;
+      await options.prepare?.();
       if (user !== undefined) become(user);
       if (user !== undefined && process.getuid?.() === 0)
         throw new VitrineError('keys.protocol', 'the key service is still root');
-      opening = open(openKeyd, options, readManifest(manifest), how);
+      const { handover, ...asked } = how;
+      const receives = handover && { handover: { ...handover, exchange: exchangeBehind(ipc) } };
+      opening = open(openKeyd, options, readManifest(manifest), { ...asked, ...receives });
       const opened = await opening;
       opened.attend(gatewayBehind(ipc));
+      void opened.outdated.then(({ message }) => process.stderr.write(`${message}\n`));
       const { statements, survivesRestart, appRoot } = opened;
       const started: Started = {
         statements,
         survivesRestart,
         obtained: measureIsolation(starter),
+        handsOver: opened.handover !== undefined,
         ...(appRoot === undefined ? {} : { appRoot }),
       };
       return started;
@@ -87,9 +98,16 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
       (await keyd()).admit(instance, handle);
       handle.resume();
     },
+    rewrap: async () => (await keyd()).rewrap(),
     dismiss: async (argument) => (await keyd()).dismiss(readMessage(messageShapes.name, argument)),
     volumeKey: async (argument) => (await keyd()).volumeKey(readMessage(messageShapes.name, argument)),
     credential: async (argument) => (await keyd()).credential(readMessage(messageShapes.name, argument)),
+    handover: async (argument) => {
+      const { message, endorsements } = readMessage(messageShapes.handover, argument);
+      const { handover } = await keyd();
+      if (handover === undefined) throw new VitrineError('keys.protocol', 'nothing is handed over here');
+      return handover.answer(message, endorsements);
+    },
     acceptSecret: async (argument) => (await keyd()).acceptSecret(argument),
     signReceipt: async (argument) => (await keyd()).signReceipt(readMessage(messageShapes.payload, argument)),
     close: async () => (await opening)?.close(),
@@ -106,11 +124,11 @@ async function open(
   openKeyd: Open,
   options: RunKeydOptions,
   manifest: Manifest,
-  how: Pick<KeydOptions, 'genesis' | 'release'>,
+  how: Pick<KeydOptions, 'genesis' | 'release' | 'handover'>,
 ): Promise<Keyd> {
   return openKeyd({
     manifest,
-    platform: await options.platform(await manifestDigest(manifest)),
+    platform: await options.platform(await manifestDigest(manifest), manifest),
     directory: options.directory,
     ...how,
     now: () => new Date(),
@@ -132,6 +150,14 @@ function become({ uid, gid }: User): void {
   process.setgroups?.([]);
   process.setgid?.(gid);
   process.setuid?.(uid);
+}
+
+/** The network, as far as a hand-over needs it: the supervisor carries messages and is trusted with none. */
+function exchangeBehind(ipc: IpcCalls): HandoverExchange {
+  return async (message) => {
+    const { message: answer, ...more } = readMessage(messageShapes.handover, await ipc.call('exchange', message));
+    return { answer, ...more };
+  };
 }
 
 function gatewayBehind(ipc: IpcCalls): Parameters<Keyd['attend']>[0] {

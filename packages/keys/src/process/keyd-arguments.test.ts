@@ -11,6 +11,7 @@ const command: KeydCommand = {
   main: { file: '/app/keyd.js', args: ['/state'] },
   writable: ['/var/lib/keys'],
   readable: ['/app'],
+  devices: [],
   isRoot: false,
 };
 
@@ -44,6 +45,17 @@ promise('P4', 'a sandbox has no network, no capability but those of root, and wr
       expect(text.indexOf(`--dir ${path} `)).toBeLessThan(text.indexOf('--ro-bind /opt/node'));
     }
   }
+});
+
+promise('P4', 'the interfaces of the platform are the service’s, and /dev is closed behind them', () => {
+  const args = keydCommand(
+    { ...command, bubblewrap: '/usr/bin/bwrap', devices: ['/dev/tpmrm0', '/run/dstack/dstack.sock'] },
+    () => true,
+  ).join(' ');
+  expect(args).toContain('--dev-bind /dev/tpmrm0 /dev/tpmrm0 --dev-bind /run/dstack/dstack.sock');
+  expect(args.indexOf('--dir /run/dstack')).toBeLessThan(args.indexOf('--dev-bind'));
+  expect(args.indexOf('--dev-bind')).toBeLessThan(args.indexOf('--remount-ro /dev'));
+  expect(args).toContain('--unshare-all');
 });
 
 promise.unless(

@@ -23,6 +23,8 @@ export interface KeydCommand {
   readonly main: KeydProgram;
   /** Absolute path of `bwrap`. */
   readonly bubblewrap?: string;
+  /** Devices, sockets and kernel folders of the platform, which the service alone uses. */
+  readonly devices: readonly string[];
   /** Directories that the service may write. */
   readonly writable: readonly string[];
   /** Files and directories that it may read: its own code. */
@@ -69,9 +71,11 @@ export function keydCommand(command: KeydCommand, isLink: (path: string) => bool
       isLink(`/${name}`) ? ['--symlink', `usr/${name}`, `/${name}`] : ['--ro-bind-try', `/${name}`, `/${name}`],
     ),
     ...['--ro-bind-try', '/etc/ld.so.cache', '/etc/ld.so.cache'],
-    ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    ...['--proc', '/proc', '--dev', '/dev'],
     // What bubblewrap makes by itself on the way to a mount is for root alone.
-    ...above([node, ...command.readable, ...command.writable]).flatMap((path) => ['--dir', path]),
+    ...above([node, ...command.readable, ...command.writable, ...command.devices]).flatMap((path) => ['--dir', path]),
+    ...command.devices.flatMap((path) => ['--dev-bind', path, path]),
+    ...['--remount-ro', '/dev'],
     ...[node, ...command.readable].flatMap((path) => ['--ro-bind', path, path]),
     ...command.writable.flatMap((path) => ['--bind', path, path]),
     ...['--remount-ro', '/', '--chdir', '/', '--clearenv'],

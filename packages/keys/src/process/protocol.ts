@@ -7,6 +7,7 @@
  */
 import {
   type BootBinding,
+  hex,
   type Infer,
   integer,
   object,
@@ -43,6 +44,8 @@ const start = object({
   genesis: flag,
   /** Judged where it is used, too. */
   release: optional(anything),
+  /** The root comes from a running enclave, by way of the supervisor. */
+  handover: optional(object({ expectAppRoot: optional(hex(32)) })),
   /** Whom to become before anything is read; only where the service is started by root. */
   user: optional(object({ uid: integer(1), gid: integer(1) })),
   starter: object({ uid: optional(integer(0)), network: optional(name) }),
@@ -50,6 +53,8 @@ const start = object({
 const bind = object({ tlsSpki: bytes(32), sandbox });
 const channel = object({ nonce: bytes(32), exporter: bytes(32), leafSpki: bytes(32) });
 const instance = object({ id: name, principal: text(), isolated: flag });
+/** A message of a hand-over, either way: judged where it is read. */
+const handover = object({ message: text(), endorsements: optional(anything) });
 const payload: Shape<Readonly<Record<string, unknown>>> = {
   schema: { type: 'object' },
   parse: (value, path = []) =>
@@ -64,9 +69,11 @@ export const messageShapes: {
   readonly bind: Shape<Infer<typeof bind>>;
   readonly channel: Shape<Infer<typeof channel>>;
   readonly instance: Shape<Infer<typeof instance>>;
+  readonly handover: Shape<Infer<typeof handover>>;
+  readonly message: Shape<string>;
   readonly name: Shape<string>;
   readonly payload: Shape<Readonly<Record<string, unknown>>>;
-} = { start, bind, channel, instance, name, payload };
+} = { start, bind, channel, instance, handover, message: text(), name, payload };
 
 /** @throws VitrineError (`keys.protocol`) for anything else. */
 export function readMessage<T>(shape: Shape<T>, value: unknown): T {

@@ -20,6 +20,7 @@ import {
   type Manifest,
   VitrineError,
 } from '@vitrine/documents';
+import type { HandoverExchange } from '../handover/receive-app-root.ts';
 import type { GatewayAnswers, KeyService, SealedSecretReceipt } from '../service.ts';
 import { holdSocket } from './hold-socket.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
@@ -40,6 +41,13 @@ export interface SpawnKeydOptions {
   readonly directory: string;
   /** Further directories that it may write, treated the same, such as the state of a simulator. */
   readonly writable?: readonly string[];
+  /** Absolute paths of what only it may use of the platform: devices, sockets, folders of the kernel. */
+  readonly devices?: readonly string[];
+  /**
+   * Whether it has to stay root, without any capability, where it is started by root: what it uses of the platform
+   * is given to root and to nobody else.
+   */
+  readonly staysRoot?: boolean;
   /** Absolute paths of its code. */
   readonly readable: readonly string[];
   /**
@@ -52,6 +60,8 @@ export interface SpawnKeydOptions {
   readonly genesis: boolean;
   /** Admits the manifest where the root is wrapped for a former one: a release, parsed from JSON. */
   readonly release?: unknown;
+  /** The root comes from a running enclave: how to reach it, and which root it has to be. Excludes `genesis`. */
+  readonly handover?: { readonly exchange: HandoverExchange; readonly expectAppRoot?: string };
   /** Each line that the service writes for people. */
   readonly onLog: (line: string) => void;
 }
@@ -70,6 +80,8 @@ export interface Started {
   readonly statements: readonly KeyStatement[];
   readonly survivesRestart: boolean;
   readonly obtained: ObtainedIsolation;
+  /** Whether it hands its root over to others. */
+  readonly handsOver: boolean;
   readonly appRoot?: { readonly id: string; readonly isNew: boolean };
 }
 
@@ -90,7 +102,7 @@ const LINES_KEPT = 5;
 export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeyService> {
   const isRoot = process.getuid?.() === 0;
   const ownUser = options.user ?? (options.bubblewrap === undefined ? undefined : KEYD_USER);
-  const user = isRoot ? ownUser : undefined;
+  const user = isRoot && options.staysRoot !== true ? ownUser : undefined;
   const writable = await Promise.all(
     [options.directory, ...(options.writable ?? [])].map((directory) => prepareDirectory(directory, user)),
   );
@@ -104,6 +116,12 @@ export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeySe
       const { instance, question } = argument as { readonly instance: string; readonly question: string };
       return gateway?.confirm(instance, question, signal) ?? 'unavailable';
     },
+    exchange: async (message) => {
+      const { handover } = options;
+      if (handover === undefined) throw new VitrineError('keys.protocol', 'there is nobody to ask for a root');
+      const { answer, ...more } = await handover.exchange(readMessage(messageShapes.message, message));
+      return { message: answer, ...more };
+    },
   });
   try {
     // The other side is this same release: what it answers has the types that it was written with.
@@ -111,16 +129,36 @@ export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeySe
       manifest: options.manifest,
       genesis: options.genesis,
       ...(options.release === undefined ? {} : { release: options.release }),
+      ...(options.handover === undefined ? {} : { handover: expected(options.handover) }),
       ...(user === undefined ? {} : { user }),
       starter: standpoint(),
     })) as Started;
-    return { ...started, ...speakFor(child, ipc, life), attend: (answers) => (gateway = answers) };
+    const { handsOver, ...said } = started;
+    return {
+      ...said,
+      ...speakFor(child, ipc, life),
+      ...(handsOver ? { handover: handoverOf(ipc) } : {}),
+      attend: (answers) => (gateway = answers),
+    };
   } catch (error) {
     await life.end(ipc);
     if (!(error instanceof VitrineError) || error.code !== 'keys.service-ended') throw error;
     const said = lines.kept.length === 0 ? '' : `: ${lines.kept.join(' / ')}`;
     throw new VitrineError('keys.service-ended', `the key service did not start${said}`, { cause: error });
   }
+}
+
+function expected({ expectAppRoot }: NonNullable<SpawnKeydOptions['handover']>): { readonly expectAppRoot?: string } {
+  return expectAppRoot === undefined ? {} : { expectAppRoot };
+}
+
+function handoverOf(ipc: IpcCalls): NonNullable<KeyService['handover']> {
+  return {
+    answer: async (message, endorsements) => {
+      const more = endorsements === undefined ? {} : { endorsements };
+      return (await ipc.call('handover', { message, ...more })) as string;
+    },
+  };
 }
 
 async function commandOf(
@@ -144,6 +182,7 @@ async function commandOf(
     main,
     writable,
     readable: options.readable,
+    devices: options.devices ?? [],
     isRoot,
     ...(bubblewrap === undefined ? {} : { bubblewrap }),
   };
@@ -220,7 +259,11 @@ function watch(child: ChildProcess, lines: Lines): Life {
   return { failed, end: (ipc) => (ending ??= end(ipc)) };
 }
 
-function speakFor(child: ChildProcess, ipc: IpcCalls, life: Life): Omit<SpawnedKeyService, keyof Started | 'attend'> {
+function speakFor(
+  child: ChildProcess,
+  ipc: IpcCalls,
+  life: Life,
+): Omit<SpawnedKeyService, keyof Started | 'attend' | 'handover'> {
   return {
     pid: child.pid ?? 0,
     failed: life.failed,
@@ -244,6 +287,7 @@ function speakFor(child: ChildProcess, ipc: IpcCalls, life: Life): Omit<SpawnedK
     volumeKey: async (volume) => (await ipc.call('volumeKey', volume)) as Uint8Array,
     credential: async (name) => (await ipc.call('credential', name)) as string | undefined,
     acceptSecret: async (sealed) => (await ipc.call('acceptSecret', sealed)) as SealedSecretReceipt,
+    rewrap: async () => void (await ipc.call('rewrap', undefined)),
     signReceipt: async (payload) => (await ipc.call('signReceipt', payload)) as string,
   };
 }

@@ -80,16 +80,16 @@ promise.unless(
   },
 );
 
-promise('P4', 'in the sealed store records are added and removed by their names', () => {
+promise('P4', 'in the sealed store records are added and removed by their names', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'vitrine-ledger-'));
   try {
     const sealed = openSealedStore(ledgerStoreOptions(join(directory, 'store.db')));
     const store = sealedLedgerStore(sealed, LEDGER_PLACE);
-    store.append([
+    await store.append([
       { id: '1', value: Uint8Array.of(1) },
       { id: '2', value: Uint8Array.of(2) },
     ]);
-    store.remove(['1', 'never there']);
+    await store.remove(['1', 'never there']);
     expect(store.load()).toEqual([Uint8Array.of(2)]);
     expect(sealedLedgerStore(sealed, { ...LEDGER_PLACE, collection: 'other' }).load()).toEqual([]);
     sealed.close();

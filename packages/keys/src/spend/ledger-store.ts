@@ -4,6 +4,7 @@
  * @module
  */
 import type { SealedStore } from '@vitrine/storage';
+import type { LastingState } from '../anchor/lasting-state.ts';
 
 interface LedgerRecord {
   readonly id: string;
@@ -13,9 +14,11 @@ interface LedgerRecord {
 export interface LedgerStore {
   /** Everything that was appended and not removed, in any order. */
   load(): readonly Uint8Array[];
-  /** All or none. Durable when it returns; throws where that failed or is unknown. */
-  append(records: readonly LedgerRecord[]): void;
-  remove(ids: readonly string[]): void;
+  /** All or none. Durable when it returns, or resolves; throws or rejects where that failed or is unknown. */
+  append(records: readonly LedgerRecord[]): void | Promise<void>;
+  remove(ids: readonly string[]): void | Promise<void>;
+  /** @throws StateError where the store turned out not to be the newest. */
+  demandNewest?(): void;
 }
 
 /** Which records of the sealed store are the ledger's alone. */
@@ -40,5 +43,18 @@ export function sealedLedgerStore(
     remove: (ids) => {
       store.commit(ids.map((id) => ({ tenant, collection, id, value: undefined })));
     },
+  };
+}
+
+/** The same, where a record is kept when the anchor of the store has moved. */
+export function lastingLedgerStore(
+  state: Pick<LastingState, 'commit' | 'demandNewest'>,
+  sealed: LedgerStore,
+): LedgerStore {
+  return {
+    load: () => sealed.load(),
+    append: (records) => state.commit(() => void sealed.append(records)),
+    remove: (ids) => state.commit(() => void sealed.remove(ids)),
+    demandNewest: () => state.demandNewest(),
   };
 }

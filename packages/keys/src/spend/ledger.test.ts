@@ -195,8 +195,8 @@ promise('P4', 'a slow commit makes a signature count from when it could leave', 
   const clock = { now: 0 };
   const slow = memoryStore();
   const append = slow.append;
-  slow.append = (records) => {
-    append(records);
+  slow.append = async (records) => {
+    await append(records);
     clock.now += 59_000;
   };
   const { ledger } = fixture([{ ...often, max: 1n }], { store: slow, now: () => clock.now });

@@ -6,20 +6,22 @@
  * signature may leave only after that. What is charged stays so until its window has passed, or until the
  * caller releases it because no signature was made.
  *
- * Time is a monotonic clock, which nobody sets. It begins anew with each boot, so after a restart the
- * windows of keys that live on count as spent until a whole window has passed. Without a freshness anchor
- * that is all that can be said: the store may be an older copy, and the records in it are for the day when
- * there is one.
+ * Time is a clock that nobody sets. Without a freshness anchor it begins anew with each boot, and the store may be
+ * an older copy; so after a restart the windows of keys that live on count as spent until a whole window has passed.
+ * With one the records in the store are all there are, the clock goes on where it was, and windows hold what they held.
  *
  * @module
  */
+import type { VitrineError } from '@vitrine/documents';
+import { StateError } from '../anchor/state-error.ts';
 import type { Asker } from '../intent.ts';
 import type { Charge } from '../policy/charges.ts';
 import type { LoadedLimit } from '../policy/loaded-policy.ts';
 import { LedgerError } from './ledger-error.ts';
 import type { LedgerStore } from './ledger-store.ts';
+import { type Limit, type Part, partsOf, type Refusal, type Room } from './room.ts';
 import { decodeRecord, encodeRecord, recordId, type SpendRecord } from './spend-record.ts';
-import { createWindow, type Entry, type Window } from './window.ts';
+import { createWindow, type Entry } from './window.ts';
 
 export interface SpendLedgerOptions {
   readonly store: LedgerStore;
@@ -27,8 +29,10 @@ export interface SpendLedgerOptions {
   readonly limits: ReadonlyMap<string, readonly LoadedLimit[]>;
   /** Keys that are new at each boot. What they spend dies with them, so it is kept in memory alone. */
   readonly instanceKeys: ReadonlySet<string>;
-  /** Milliseconds on a clock that is never set. */
+  /** Milliseconds on a clock that is never set; with `isAnchored`, one that goes on over restarts. */
   readonly now: () => number;
+  /** Whether the records are all there are, and their times are of the clock. Absent: not. */
+  readonly isAnchored?: boolean;
   /** False for the boot that made the application root: before it nothing can have been spent. */
   readonly restarted: boolean;
   /** Reservations within their windows that are held; beyond them nothing is signed. Absent: 100,000. */
@@ -39,16 +43,6 @@ export interface SpendLedgerOptions {
 export interface Reservation {
   readonly serial: number;
 }
-
-type Room =
-  | { readonly ok: true }
-  | {
-      readonly ok: false;
-      /** Id of the limit that has no room. */
-      readonly limit: string;
-      /** What is left, and when there is room. */
-      readonly reason: string;
-    };
 
 type Reserved = { readonly ok: true; readonly reservation: Reservation } | Extract<Room, { ok: false }>;
 
@@ -71,25 +65,19 @@ export interface SpendLedger {
 const MAX_LIVE = 100_000;
 /** Removing costs a commit, so it is done for many; but whoever comes meanwhile waits for it. */
 const REMOVE_AT_ONCE = 32;
+/**
+ * What waited for the anchor for longer does not leave. A record says when it was written, and what it stands for left
+ * later than that by so much at most; so much longer it counts after a restart.
+ */
+export const MOST_UNTIL_LEFT_MS = 30_000;
 /** A commit serves whoever comes in time, and nobody waits for many more than so many others. */
 const MOST_IN_BATCH = 16;
-
-interface Limit {
-  readonly rule: LoadedLimit;
-  readonly window: Window;
-  /** Until then it counts as spent. */
-  readonly spentUntil: number;
-}
-
-interface Part {
-  readonly limit: Limit;
-  readonly scope: string;
-  readonly amount: bigint;
-}
 
 /** A record in the store, and how many of its reservations still count. */
 interface Kept {
   readonly id: string;
+  /** When it was written; infinite where that does not matter. */
+  readonly at: number;
   left: number;
 }
 
@@ -108,7 +96,7 @@ interface Batch {
   count: number;
   readonly done: Promise<void>;
   readonly resolve: () => void;
-  readonly reject: (error: LedgerError) => void;
+  readonly reject: (error: VitrineError) => void;
 }
 
 /** @throws LedgerError `ledger.record`, `ledger.clock`; and whatever the store throws. */
@@ -130,12 +118,13 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
 
   const before = store.load().map(decodeRecord);
   // Records where there should be none mean that this is no first boot.
-  const restarted = options.restarted || before.length > 0;
+  const isAnchored = options.isAnchored === true;
+  const restarted = !isAnchored && (options.restarted || before.length > 0);
   let serial = before
     .flatMap(({ reservations }) => reservations)
     .reduce((most, reservation) => Math.max(most, reservation.serial), 0);
   // Of earlier boots; the first to become superfluous is last.
-  const old = before
+  const old = (isAnchored ? [] : before)
     .map((record) => ({ id: recordId(record), until: boot + record.window * 1000 }))
     .sort((left, right) => right.until - left.until);
 
@@ -144,7 +133,9 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
     const spent = restarted && !instanceKeys.has(key);
     const made = limits.map((rule): [string, Limit] => {
       const milliseconds = rule.window * 1000;
-      return [rule.id, { rule, window: createWindow(milliseconds), spentUntil: spent ? boot + milliseconds : boot }];
+      const doubted = isAnchored ? spentByDoubt(before, boot, key, rule) : Number.NEGATIVE_INFINITY;
+      const spentUntil = spent ? boot + milliseconds : Math.max(boot, doubted);
+      return [rule.id, { rule, window: createWindow(milliseconds), spentUntil }];
     });
     keys.set(key, new Map(made));
   }
@@ -154,6 +145,8 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
   const pending = new Set<Live>();
   let batch: Batch | undefined;
   let removable: string[] = [];
+  /** Whether one of them stands for what never left. */
+  let mustRemove = false;
 
   const limitsOf = (key: string): ReadonlyMap<string, Limit> => {
     const limits = keys.get(key);
@@ -196,56 +189,106 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
     return found;
   };
 
+  /** Puts what earlier boots recorded into the windows again. */
+  function restore(records: readonly SpendRecord[]): void {
+    const inOrder = records.toSorted((left, right) => (left.at ?? 0) - (right.at ?? 0));
+    for (const made of inOrder) {
+      const record = { id: recordId(made), at: made.at ?? 0, left: made.reservations.length };
+      for (const { serial: of, key, charges } of made.reservations) {
+        const limits = keys.get(key);
+        const parts = charges.flatMap(({ limit: id, scope, amount }): Part[] => {
+          const limit = limits?.get(id);
+          return limit === undefined ? [] : [{ limit, scope, amount: BigInt(amount) }];
+        });
+        const one: Live = { serial: of, key, parts, entries: [], state: 'kept', counting: parts.length, record };
+        enter(one, record.at + MOST_UNTIL_LEFT_MS);
+        if (parts.length === 0) leave(one);
+      }
+    }
+    advance(boot);
+  }
+  function enter(one: Live, at: number): void {
+    const expired = (): void => expire(one);
+    for (const { limit, scope, amount } of one.parts) {
+      const entry: Entry = { at, scope, amount, expired, gone: false };
+      limit.window.add(entry);
+      one.entries.push(entry);
+    }
+    if (one.parts.length > 0) live++;
+  }
+
   /** As long as each turn of the event loop brings somebody who can share the commit, it waits. */
   const commitSoon = (before: number): void => {
     setImmediate(() => {
       const count = batch?.count ?? 0;
       if (count > before && count < MOST_IN_BATCH) commitSoon(count);
-      else commit();
+      else void commit();
     });
   };
-  const commit = (): void => {
+  const commit = async (): Promise<void> => {
     const settling = batch;
     batch = undefined;
     const taken = [...pending];
     pending.clear();
+    tidy();
     try {
-      append(taken.filter((one) => !instanceKeys.has(one.key)));
+      const appended = append(taken.filter((one) => !instanceKeys.has(one.key)));
+      if (appended !== undefined) await appended;
     } catch (error) {
-      for (const one of taken) discard(one);
-      settling?.reject(unavailable('the store did not take the reservation, so nothing was signed', error));
+      for (const one of taken) giveUp(one);
+      // What the state says of itself is for whoever asked.
+      settling?.reject(
+        error instanceof StateError
+          ? error
+          : unavailable('the store did not take the reservation, so nothing was signed', error),
+      );
       return;
     }
     // The signature leaves now: a slow disk must not make it count in an earlier window.
     const now = options.now();
     if (now > last && Number.isFinite(now)) last = now;
     for (const one of taken) {
-      one.state = 'kept';
-      for (const entry of one.entries) entry.at = last;
+      if (one.state === 'pending' && !(one.record !== undefined && now - one.record.at > MOST_UNTIL_LEFT_MS)) {
+        one.state = 'kept';
+        for (const entry of one.entries) entry.at = last;
+      } else giveUp(one);
     }
     settling?.resolve();
-    tidy();
   };
-  const append = (lasting: readonly Live[]): void => {
+  /** It leaves no more: what the store has of it is to go. */
+  const giveUp = (one: Live): void => {
+    discard(one);
+    const { record } = one;
+    if (record === undefined || --record.left > 0) return;
+    removable.push(record.id);
+    mustRemove = true;
+  };
+  const append = (lasting: readonly Live[]): void | Promise<void> => {
     if (lasting.length === 0) return;
-    const made = recordOf(lasting);
-    const record = { id: recordId(made), left: lasting.length };
-    store.append([{ id: record.id, value: encodeRecord(made) }]);
+    const made = recordOf(lasting, isAnchored ? last : undefined);
+    const record = { id: recordId(made), at: isAnchored ? last : Number.POSITIVE_INFINITY, left: lasting.length };
     for (const one of lasting) one.record = record;
+    return store.append([{ id: record.id, value: encodeRecord(made) }]);
   };
   const tidy = (): void => {
     for (let next = old.at(-1); next !== undefined && next.until <= last; next = old.at(-1)) {
       removable.push(next.id);
       old.pop();
     }
-    if (removable.length < REMOVE_AT_ONCE) return;
+    if (removable.length < REMOVE_AT_ONCE && !mustRemove) return;
+    const removed = removable;
+    removable = [];
+    mustRemove = false;
+    // What stays too long harms nobody; the next commit tries again.
+    const again = (): void => void removable.push(...removed);
     try {
-      store.remove(removable);
-      removable = [];
+      const done = store.remove(removed);
+      if (done !== undefined) done.catch(again);
     } catch {
-      // What stays too long harms nobody; the next commit tries again.
+      again();
     }
   };
+  if (isAnchored) restore(before);
 
   return {
     room: (key, charges, asker) => {
@@ -253,6 +296,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
       return 'ok' in checked ? checked : { ok: true };
     },
     reserve: (key, charges, asker) => {
+      store.demandNewest?.();
       const now = tick();
       const parts = check(key, charges, asker, now);
       if ('ok' in parts) return parts;
@@ -273,18 +317,13 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
       };
       known.set(one, one);
       if (parts.length === 0) return { ok: true, reservation: one };
-      const expired = (): void => expire(one);
-      for (const { limit, scope, amount } of parts) {
-        const entry: Entry = { at: now, scope, amount, expired, gone: false };
-        limit.window.add(entry);
-        one.entries.push(entry);
-      }
-      live++;
+      enter(one, now);
       pending.add(one);
       return { ok: true, reservation: one };
     },
     settle: async (reservation) => {
       const one = find(reservation);
+      store.demandNewest?.();
       if (one.state === 'pending') {
         if (batch === undefined) {
           batch = createBatch();
@@ -305,59 +344,29 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
   };
 }
 
-type Refusal = Extract<Room, { ok: false }>;
-
-/** What is to be charged to which scope, or which limit has no room for it. */
-function partsOf(
-  limits: ReadonlyMap<string, Limit>,
-  charges: readonly Charge[],
-  asker: Asker,
-  now: number,
-): Refusal | readonly Part[] {
-  const parts: Part[] = [];
-  const seen = new Set<string>();
-  for (const { limit: id, amount } of charges) {
-    const limit = limits.get(id);
-    if (limit === undefined || seen.has(id) || amount <= 0n) {
-      throw new LedgerError(
-        'ledger.misuse',
-        `a charge of ${amount} to the limit ${JSON.stringify(id)} is not in order`,
-      );
-    }
-    seen.add(id);
-    const scopes = scopesOf(limit, asker);
-    if (typeof scopes === 'string') return { ok: false, limit: id, reason: `limit ${id}: ${scopes}` };
-    for (const scope of scopes) {
-      const reason = lacking(limit, scope, amount, now);
-      if (reason !== undefined) return { ok: false, limit: id, reason: `limit ${id}${reason}` };
-      parts.push({ limit, scope, amount });
-    }
-  }
-  return parts;
+/** Until when a limit counts as spent, since what was recorded under its name cannot be charged to it. */
+function spentByDoubt(
+  records: readonly SpendRecord[],
+  boot: number,
+  key: string,
+  { id, per, window }: LoadedLimit,
+): number {
+  const doubted = records.filter(({ at, reservations }) =>
+    reservations.some(
+      (one) =>
+        one.key === key &&
+        one.charges.some(
+          ({ limit, scope }) => limit === id && (at === undefined || (per === 'key') !== (scope === '')),
+        ),
+    ),
+  );
+  return Math.max(...doubted.map(({ at }) => (at ?? boot) + MOST_UNTIL_LEFT_MS + window * 1000));
 }
 
-function scopesOf({ rule }: Limit, asker: Asker): Iterable<string> | string {
-  if (rule.per === 'key') return [''];
-  if (!asker.isolated) return `counts per ${rule.per}, and the server serves several callers`;
-  if (rule.per === 'principal') return [asker.principal];
-  return asker.tools.length === 0 ? 'counts per tool, and none is running' : new Set(asker.tools);
-}
-
-function lacking({ rule, window, spentUntil }: Limit, scope: string, amount: bigint, now: number): string | undefined {
-  const whose = rule.per === 'key' ? '' : ` for ${JSON.stringify(scope)}`;
-  const seconds = (until: number): string => `in ${Math.ceil((until - now) / 1000)} s`;
-  if (amount > rule.max) return `${whose}: ${amount} asked, but the whole limit is ${rule.max}`;
-  if (now < spentUntil) {
-    return `${whose}: counts as spent after the restart; there is room ${seconds(spentUntil)}`;
-  }
-  const left = rule.max - window.used(scope);
-  if (amount <= left) return undefined;
-  const free = window.freeAt(scope, rule.max - amount);
-  return `${whose}: ${amount} asked, ${left} of ${rule.max} left in ${rule.window} s; there is room ${seconds(free)}`;
-}
-
-function recordOf(lasting: readonly Live[]): Omit<SpendRecord, 'type'> {
+/** @param at - When, where that is recorded. */
+function recordOf(lasting: readonly Live[], at: number | undefined): Omit<SpendRecord, 'type'> {
   return {
+    ...(at === undefined ? {} : { at: Math.ceil(at) }),
     window: Math.max(...lasting.flatMap(({ parts }) => parts.map(({ limit }) => limit.rule.window))),
     reservations: lasting.map(({ serial, key, parts }) => ({
       serial,

@@ -2,15 +2,28 @@
  * What the store keeps of reservations: those that became durable together are one record, which costs
  * little more than one of them would.
  *
- * It has no time: the clock that windows run on begins anew with each boot, and the wall clock can be set.
+ * Its time is of a clock that goes on over restarts, which there is with a freshness anchor. Without one it has none: the
+ * clock that windows run on begins anew with each boot, and the wall clock can be set.
  *
  * @module
  */
-import { type Infer, integer, list, object, oneOf, parseStrictJson, type Shape, text } from '@vitrine/documents';
+import {
+  type Infer,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  parseStrictJson,
+  type Shape,
+  text,
+} from '@vitrine/documents';
 import { LedgerError } from './ledger-error.ts';
 
 const shape = object({
   type: oneOf('vitrine/spend/v1'),
+  /** Milliseconds on the clock of the state, when it was written; there exactly where there is an anchor. */
+  at: optional(integer(0)),
   /** Seconds: of the longest window that one of them counts in. */
   window: integer(1),
   /** In the order of their serials. */

@@ -1,7 +1,8 @@
 /**
  * One limit's rolling window: what counts in it now, for each of its scopes, exactly.
  *
- * Entries are added in the order of time, so the ones to expire are always at the front. An entry of time
+ * Entries are added in the order of time, so the ones to expire are always at the front; one behind another of a later
+ * time counts as long as that does. An entry of time
  * `t` counts in `[t, t + window)`: no half-open span of the window's length ever holds more than the maximum.
  *
  * @module

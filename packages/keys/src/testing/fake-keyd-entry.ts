@@ -32,6 +32,8 @@ function open(options: KeydOptions): Promise<Keyd> {
   return Promise.resolve({
     statements: [],
     survivesRestart: false,
+    rewrap: async () => undefined,
+    outdated: new Promise(() => undefined),
     appRoot: { id: options.directory, isNew: options.genesis },
     bind: () => Promise.reject(new Error('a secret text')),
     attend: (answers) => {

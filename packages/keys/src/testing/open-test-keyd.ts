@@ -10,8 +10,9 @@ import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import type { RootSecretSource } from '@vitrine/attester';
 import type { Manifest } from '@vitrine/documents';
-import type { Gateway, Keyd, KeydOptions, Platform } from '../keyd/contract.ts';
+import type { Gateway, Keyd, KeydOptions } from '../keyd/contract.ts';
 import { openKeyd } from '../keyd/keyd.ts';
+import type { Platform } from '../keyd/platform.ts';
 import type { Confirmation, Instance } from '../service.ts';
 
 export function manifestWith(members: Partial<Manifest>): Manifest {

@@ -16,6 +16,7 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Head } from '../head.ts';
 import { openSealedStore, type SealedStore } from '../sealed-store.ts';
 import { StorageError } from '../storage-error.ts';
 import type { SealedStoreOptions } from '../store-options.ts';
@@ -82,6 +83,14 @@ function intact(store: SealedStore, taken: number): number {
   return count;
 }
 
+/** The store as it is on the disk, which must be where it was left. */
+function reopen({ sequence, digest }: Head): SealedStore {
+  const reopened = openSealedStore({ ...options, create: false });
+  const head = reopened.head();
+  if (head.sequence !== sequence || head.digest !== digest) throw new Error(`the store is at ${head.sequence}`);
+  return reopened;
+}
+
 function fillAndRecover(store: SealedStore): void {
   const { taken, code } = fill(store);
   const head = store.head();
@@ -89,9 +98,9 @@ function fillAndRecover(store: SealedStore): void {
   rmSync(join(dirname(file), 'ballast'));
   store.collection('t', 'many').put(String(taken), new Uint8Array(10_000).fill(taken));
   const sequences = [head.sequence, store.head().sequence];
-  const expectHead = store.head();
+  const last = store.head();
   store.close();
-  const reopened = openSealedStore({ ...options, create: false, expectHead });
+  const reopened = reopen(last);
   say(JSON.stringify({ taken, code, whileFull, sequences, after: intact(reopened, taken + 1) }));
   reopened.close();
 }
@@ -106,9 +115,9 @@ function persist(store: SealedStore): void {
       codes.push(codeOf(error));
     }
   }
-  const expectHead = store.head();
+  const last = store.head();
   store.close();
-  const reopened = openSealedStore({ ...options, create: false, expectHead });
+  const reopened = reopen(last);
   say(JSON.stringify({ codes, after: intact(reopened, PERSISTED) }));
   reopened.close();
 }

@@ -10,8 +10,8 @@ import { describe, expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { missingVectors, readTextVector } from '../../../../test/vectors.ts';
 import { amdAnchors } from '../snp/anchors.ts';
-import { AUTHORITY_PROFILE } from '../snp/leaf.ts';
 import { parseCertificate } from '../x509/certificate.ts';
+import { AMD_AUTHORITY_PROFILE } from '../x509/profile.ts';
 import { type SignatureAlgorithm, verifyEndorsedSignature } from './endorsed-signature.ts';
 import { isP384Point, isP384Signature } from './p384.ts';
 import { isRsaSignature, rsaModulus, rsaSpki } from './rsa.ts';
@@ -141,7 +141,7 @@ function fromDer(der: Bytes): Bytes | undefined {
 
 /** AMD's root of Genoa, which signed itself. */
 const root = amdAnchors().find(({ product }) => product === 'Genoa')?.root ?? new Uint8Array();
-const amd = parseCertificate(root, 'root', AUTHORITY_PROFILE);
+const amd = parseCertificate(root, 'root', AMD_AUTHORITY_PROFILE);
 
 describe.each(implementations(node.verifyRsaPss384, web.verifyRsaPss384, 'rsa-pss-sha384'))(
   'RSASSA-PSS by %s',

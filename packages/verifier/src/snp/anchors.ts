@@ -6,6 +6,7 @@
  */
 import { fromBase64Url } from '@vitrine/documents';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
+import { AMD_AUTHORITY_PROFILE } from '../x509/profile.ts';
 import {
   ARK_GENOA,
   ARK_MILAN,
@@ -17,14 +18,14 @@ import {
   ASVK_MILAN,
   ASVK_TURIN,
 } from './authorities.ts';
-import { AUTHORITY_PROFILE } from './leaf.ts';
 import type { SnpProduct } from './product.ts';
 
 /** A root that the caller or this release stands behind. */
 export interface SnpAnchor {
   /** Appears in results, such as `amd-ark-genoa`. */
   readonly name: string;
-  readonly product: SnpProduct;
+  /** `any` for the root of a simulator, which has one for all that it simulates. */
+  readonly product: SnpProduct | 'any';
   /** DER of the self-signed root. */
   readonly root: Uint8Array<ArrayBuffer>;
   /** DER of authorities below it that are known beforehand. They are trusted only as far as the root signed them. */
@@ -46,10 +47,12 @@ const DATA: readonly (readonly [SnpProduct, root: string, ...authorities: readon
   ['Turin', ARK_TURIN, ASK_TURIN, ASVK_TURIN],
 ];
 
-let decoded: readonly SnpAnchor[] | undefined;
+type AmdAnchor = SnpAnchor & { readonly product: SnpProduct };
+
+let decoded: readonly AmdAnchor[] | undefined;
 
 /** The roots of real AMD processors. Decoded at the first use, since most callers judge one technology. */
-export function amdAnchors(): readonly SnpAnchor[] {
+export function amdAnchors(): readonly AmdAnchor[] {
   decoded ??= DATA.map(([product, root, ...authorities]) => ({
     name: `amd-ark-${product.toLowerCase()}`,
     product,
@@ -73,9 +76,9 @@ export function certificatesOf(anchor: SnpAnchor): AnchorCertificates {
   const known = parsed.get(anchor);
   if (known !== undefined) return known;
   const certificates = {
-    root: parseCertificate(anchor.root, `root of ${anchor.name}`, AUTHORITY_PROFILE),
+    root: parseCertificate(anchor.root, `root of ${anchor.name}`, AMD_AUTHORITY_PROFILE),
     authorities: anchor.authorities.map((der) =>
-      parseCertificate(der, `authority below ${anchor.name}`, AUTHORITY_PROFILE),
+      parseCertificate(der, `authority below ${anchor.name}`, AMD_AUTHORITY_PROFILE),
     ),
   };
   parsed.set(anchor, certificates);

@@ -102,7 +102,7 @@ async function findAnchor(
 ): Promise<Anchoring> {
   const name = chainName(leaf);
   let refusal: RefusalError | undefined;
-  for (const anchor of anchors.filter(({ product }) => product === leaf.product)) {
+  for (const anchor of anchors.filter(({ product }) => product === leaf.product || product === 'any')) {
     const { root, authorities } = certificatesOf(anchor);
     for (const authority of issuersOf(leaf, [...authorities, ...given])) {
       const chain: GoodChain = [leaf.certificate, authority, root];
@@ -138,7 +138,7 @@ function issuersOf(leaf: LeafClaims, authorities: readonly Certificate[]): reado
 }
 
 async function unknownIssuer(leaf: LeafClaims, anchors: readonly SnpAnchor[]): Promise<RefusalError> {
-  const roots = anchors.filter(({ product }) => product === leaf.product).map(({ name }) => name);
+  const roots = anchors.filter(({ product }) => product === leaf.product || product === 'any').map(({ name }) => name);
   return new RefusalError(`${chainName(leaf)} does not lead to a root that is trusted here`, {
     expected: `issued by ${authorityName(leaf.kind, leaf.product)}, under ${roots.join(' or ') || 'no root of this product'}`,
     actual: `issued by ${leaf.certificate.issuer.text} (SHA-256 ${toHex(await sha256(leaf.certificate.der))})`,

@@ -14,7 +14,8 @@ import { verifyEcdsaP384 } from '#crypto';
 import { remember } from '../dcap/remembered.ts';
 import { RefusalError } from '../refusal.ts';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
-import { AUTHORITY_PROFILE, type LeafClaims, parseLeaf } from './leaf.ts';
+import { AMD_AUTHORITY_PROFILE } from '../x509/profile.ts';
+import { type LeafClaims, parseLeaf } from './leaf.ts';
 import type { SnpReport } from './parse.ts';
 import { processorOf } from './product.ts';
 
@@ -57,7 +58,7 @@ export async function chooseCertificates(
 }
 
 function parseAuthority(der: Uint8Array<ArrayBuffer>): Certificate {
-  return parseCertificate(der, 'AMD authority', AUTHORITY_PROFILE);
+  return parseCertificate(der, 'AMD authority', AMD_AUTHORITY_PROFILE);
 }
 
 /** What was read from the bytes in `der`, which are a copy: nobody can change them. */

@@ -34,17 +34,6 @@ const LEAF_PROFILE: CertificateProfile = {
   maxBytes: 4096,
 };
 
-/** ARK, ASK and ASVK. */
-export const AUTHORITY_PROFILE: CertificateProfile = {
-  keys: ['rsa'],
-  signatures: ['rsa-pss-sha384'],
-  serialNumber: 'positive',
-  required: ['basicConstraints', 'keyUsage'],
-  trailingBits: 'zeros',
-  critical: [],
-  maxBytes: 4096,
-};
-
 const ARC = '1.3.6.1.4.1.3704.1';
 const STRUCT_VERSION = `${ARC}.1`;
 const PRODUCT_NAME = `${ARC}.2`;

@@ -13,8 +13,8 @@ import { failed, passed, sentence, waived } from '../dcap/findings.ts';
 import { type Attempt, attempt } from '../refusal.ts';
 import type { Check } from '../result.ts';
 import { authenticateRevocationList, parseRevocationList, type RevocationList } from '../x509/crl.ts';
+import { AMD_AUTHORITY_PROFILE } from '../x509/profile.ts';
 import type { SnpClaims } from './authenticate.ts';
-import { AUTHORITY_PROFILE } from './leaf.ts';
 import type { SnpPolicy } from './policy.ts';
 
 const ID = 'snp.revocation';
@@ -57,7 +57,7 @@ async function readList(
   now: Date,
 ): Promise<Attempt<RevocationList>> {
   return attempt(async () => {
-    const list = parseRevocationList(der, 'AMD revocation list', AUTHORITY_PROFILE);
+    const list = parseRevocationList(der, 'AMD revocation list', AMD_AUTHORITY_PROFILE);
     await authenticateRevocationList(list, root, now, 'AMD revocation list');
     return list;
   });

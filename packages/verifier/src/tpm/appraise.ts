@@ -19,11 +19,20 @@ export const APPRAISAL_CHECKS = ['tpm.pcr-selection', 'tpm.pcrs', 'tpm.nonce', '
 
 type CheckId = (typeof APPRAISAL_CHECKS)[number];
 
+/** What the quote has to be made for. */
+export interface ExpectedNonce {
+  /** Whether the caller gave it, or the bindings of a bundle give it, whose freshness `channel.live` judges. */
+  readonly of: 'caller' | 'bindings';
+  readonly value: Uint8Array;
+}
+
+const NONCES = { caller: 'the nonce of the caller', bindings: 'the bindings in the bundle' } as const;
+
 /** Appraises authenticated claims; one check per id of {@link APPRAISAL_CHECKS}, in this order. */
 export function appraiseTpm(
   claims: Authenticated<TpmClaims>,
   policy: TpmPolicy,
-  expectedNonce: Uint8Array | undefined,
+  expectedNonce: ExpectedNonce | undefined,
 ): readonly Check[] {
   return [
     selectionCheck(claims, policy),
@@ -73,14 +82,15 @@ function pcrsCheck({ pcrs }: TpmClaims, policy: TpmPolicy): Check {
   });
 }
 
-function nonceCheck({ attest }: TpmClaims, policy: TpmPolicy, expectedNonce: Uint8Array | undefined): Check {
+function nonceCheck({ attest }: TpmClaims, policy: TpmPolicy, expectedNonce: ExpectedNonce | undefined): Check {
   const id: CheckId = 'tpm.nonce';
   const actual = attest.extraData;
   if (expectedNonce !== undefined) {
-    const expected = toHex(expectedNonce);
-    return expected === actual && expectedNonce.length > 0
-      ? result(id, 'passed', 'The quote was made for the nonce of the caller.', { expected, actual })
-      : result(id, 'failed', 'The quote was made for something else than the nonce of the caller.', {
+    const expected = toHex(expectedNonce.value);
+    const nonce = NONCES[expectedNonce.of];
+    return expected === actual && expectedNonce.value.length > 0
+      ? result(id, 'passed', `The quote was made for ${nonce}.`, { expected, actual })
+      : result(id, 'failed', `The quote was made for something else than ${nonce}.`, {
           expected,
           actual,
         });

@@ -61,7 +61,8 @@ export async function authenticateTpm(
   valuesNeeded: boolean,
 ): Promise<TpmAuthentication> {
   if (key === undefined) {
-    const message = 'No attestation key is given: pass the one that you trust. A key in the evidence proves nothing.';
+    const message =
+      'No attestation key is given: pass the one that you trust (--tpm-ak FILE). A key in the evidence proves nothing.';
     return { checks: [{ id: 'tpm.ak', status: 'unavailable', message }, ...notEvaluated(1, 'no key is given')] };
   }
   const trusted = await attempt(() => trustKey(quote, key));

@@ -52,7 +52,7 @@ export const TPM_CHECKS: readonly CheckInfo[] = [
   },
   {
     id: 'tpm.nonce',
-    what: 'The qualifying data is the nonce of the caller.',
+    what: 'The qualifying data is the nonce of the caller; in a bundle it is SHA-256 of the report data that its bindings give, whose freshness `channel.live` judges.',
     attack: 'A recorded quote from before an attack could be shown again.',
     specification: `${LIBRARY}, part 3, "TPM2_Quote", qualifyingData`,
   },

@@ -35,7 +35,7 @@ const CASES: readonly [what: string, check: string, changes: Changes, shown: str
     'tpm.ak',
     { trusted: 'none' },
     'unavailable',
-    'No attestation key is given: pass the one that you trust. A key in the evidence proves nothing.',
+    'No attestation key is given: pass the one that you trust (--tpm-ak FILE). A key in the evidence proves nothing.',
   ],
   ['what follows no key', 'tpm.pcr-digest', { trusted: 'none' }, 'unavailable', 'Not evaluated: no key is given.'],
   [

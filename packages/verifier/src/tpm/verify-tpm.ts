@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { sha256 } from '#crypto';
 import type { Check } from '../result.ts';
 import type { HardwareClaims, HardwareOutcome } from '../technology.ts';
 import { APPRAISAL_CHECKS, appraiseTpm } from './appraise.ts';
@@ -24,6 +25,8 @@ export interface TpmInputs {
   readonly policy: TpmPolicy;
   /** Qualifying data that the caller gave for this very quote. */
   readonly expectedNonce?: Uint8Array;
+  /** Of a bundle: the 64 bytes that its bindings give, whose SHA-256 has to be the qualifying data. */
+  readonly committed?: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -32,7 +35,7 @@ export interface TpmInputs {
  * @throws MalformedEvidenceError when `bytes` are no well-formed quote, or no TPM made what is signed; nothing else.
  */
 export async function verifyTpm(bytes: Uint8Array<ArrayBuffer>, inputs: TpmInputs): Promise<HardwareOutcome> {
-  const { ak, policy, expectedNonce } = inputs;
+  const { ak, policy, expectedNonce, committed } = inputs;
   const quote = parseTpmQuote(bytes);
   const parsed: readonly Check[] = [
     { id: FORMAT_CHECK, status: 'passed', message: 'A well-formed TPM 2.0 quote.' },
@@ -55,8 +58,14 @@ export async function verifyTpm(bytes: Uint8Array<ArrayBuffer>, inputs: TpmInput
       unverified: unverifiedOf(quote),
     };
   }
+  const nonce =
+    expectedNonce !== undefined
+      ? ({ of: 'caller', value: expectedNonce } as const)
+      : committed !== undefined
+        ? ({ of: 'bindings', value: await sha256(committed) } as const)
+        : undefined;
   return {
-    checks: [...parsed, ...checks, ...appraiseTpm(claims, policy, expectedNonce)],
+    checks: [...parsed, ...checks, ...appraiseTpm(claims, policy, nonce)],
     claims: claimsOf(claims),
     ...rooted,
     simulatorMarker: false,

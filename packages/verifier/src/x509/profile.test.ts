@@ -14,12 +14,12 @@ import { derNamedBits } from '../asn1/values.ts';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { RefusalError } from '../refusal.ts';
 import { amdAnchors } from '../snp/anchors.ts';
-import { AUTHORITY_PROFILE, parseLeaf } from '../snp/leaf.ts';
+import { parseLeaf } from '../snp/leaf.ts';
 import { NOW } from '../testing/forged.ts';
 import { allows, parseCertificate } from './certificate.ts';
 import { authenticateChain, parseDerChain } from './chain.ts';
 import { parsePemChain } from './pem.ts';
-import { type CertificateProfile, INTEL_PROFILE } from './profile.ts';
+import { AMD_AUTHORITY_PROFILE, type CertificateProfile, INTEL_PROFILE } from './profile.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -39,7 +39,7 @@ describe("AMD's authorities", () => {
   for (const { name, root, authorities } of anchors) {
     test(`of ${name} say what Node reads in them`, () => {
       for (const der of [root, ...authorities]) {
-        const [ours, nodes] = [read(der, AUTHORITY_PROFILE), new X509Certificate(der)];
+        const [ours, nodes] = [read(der, AMD_AUTHORITY_PROFILE), new X509Certificate(der)];
         expect(ours.keyAlgorithm).toBe('rsa');
         expect(ours.signatureAlgorithm).toBe('rsa-pss-sha384');
         expect(Buffer.from(ours.publicKey)).toEqual(nodes.publicKey.export({ type: 'spki', format: 'der' }));
@@ -55,9 +55,9 @@ describe("AMD's authorities", () => {
   promise('P7', 'are signed by their own root and by no other', async () => {
     for (const { name, authorities } of anchors) {
       for (const other of anchors) {
-        const root = read(other.root, AUTHORITY_PROFILE);
+        const root = read(other.root, AMD_AUTHORITY_PROFILE);
         for (const der of authorities) {
-          const { signed, signature, signatureAlgorithm } = read(der, AUTHORITY_PROFILE);
+          const { signed, signature, signatureAlgorithm } = read(der, AMD_AUTHORITY_PROFILE);
           const good = await verifyEndorsedSignature(root.publicKey, signed, signature, signatureAlgorithm);
           expect(good, `${name} under ${other.name}`).toBe(other.name === name);
         }
@@ -67,7 +67,7 @@ describe("AMD's authorities", () => {
 
   promise('P7', 'do not stand where a leaf has to', async () => {
     for (const { root, authorities } of anchors) {
-      const chain = parseDerChain([...authorities.slice(0, 1), root], 'chain', AUTHORITY_PROFILE);
+      const chain = parseDerChain([...authorities.slice(0, 1), root], 'chain', AMD_AUTHORITY_PROFILE);
       await expect(authenticateChain(chain, NOW, 'chain')).rejects.toThrow(/stands where a leaf has to/);
     }
   });
@@ -77,7 +77,7 @@ describe("AMD's authorities", () => {
     fc.assert(
       fc.property(fc.nat(good.length - 1), fc.nat(3), fc.uint8Array({ maxLength: 3 }), (index, cut, put) => {
         const damaged = Uint8Array.of(...good.subarray(0, index), ...put, ...good.subarray(index + cut));
-        for (const parse of [() => read(damaged, AUTHORITY_PROFILE), () => parseLeaf(damaged)]) {
+        for (const parse of [() => read(damaged, AMD_AUTHORITY_PROFILE), () => parseLeaf(damaged)]) {
           try {
             parse();
           } catch (error) {
@@ -94,27 +94,32 @@ describe('a profile refuses', () => {
   const authority = anchors[0]?.authorities[0] ?? new Uint8Array();
   const cases: readonly [name: string, der: Bytes, profile: CertificateProfile, message: RegExp][] = [
     ["AMD's certificates as Intel's", authority, INTEL_PROFILE, /signature algorithm is not supported/],
-    ["Intel's certificates as AMD's", intel, AUTHORITY_PROFILE, /signature algorithm is not supported/],
+    ["Intel's certificates as AMD's", intel, AMD_AUTHORITY_PROFILE, /signature algorithm is not supported/],
     ["Intel's certificates as AWS's", intel, p384, /signature algorithm is not supported/],
-    ['a key that it does not name', authority, { ...AUTHORITY_PROFILE, keys: ['p384'] }, /public key is not/],
+    ['a key that it does not name', authority, { ...AMD_AUTHORITY_PROFILE, keys: ['p384'] }, /public key is not/],
     [
       'a signature that it does not name',
       authority,
-      { ...AUTHORITY_PROFILE, signatures: ['rsa-pkcs1-sha256'] },
+      { ...AMD_AUTHORITY_PROFILE, signatures: ['rsa-pkcs1-sha256'] },
       /signature algorithm/,
     ],
-    ['trailing zero bits in a key usage', authority, { ...AUTHORITY_PROFILE, trailingBits: 'none' }, /not DER/],
-    ['a certificate that is too long', authority, { ...AUTHORITY_PROFILE, maxBytes: 1000 }, /longer than 1000 bytes/],
+    ['trailing zero bits in a key usage', authority, { ...AMD_AUTHORITY_PROFILE, trailingBits: 'none' }, /not DER/],
+    [
+      'a certificate that is too long',
+      authority,
+      { ...AMD_AUTHORITY_PROFILE, maxBytes: 1000 },
+      /longer than 1000 bytes/,
+    ],
     // In both places, so that they still agree.
-    ['a shorter salt', replaced(authority, 'a203020130', 'a203020120'), AUTHORITY_PROFILE, /signature algorithm/],
-    ['another trailer', replaced(authority, 'a303020101', 'a303020102'), AUTHORITY_PROFILE, /signature algorithm/],
+    ['a shorter salt', replaced(authority, 'a203020130', 'a203020120'), AMD_AUTHORITY_PROFILE, /signature algorithm/],
+    ['another trailer', replaced(authority, 'a303020101', 'a303020102'), AMD_AUTHORITY_PROFILE, /signature algorithm/],
     [
       'SHA-256 instead of SHA-384',
       replaced(authority, '0609608648016503040202', '0609608648016503040201'),
-      AUTHORITY_PROFILE,
+      AMD_AUTHORITY_PROFILE,
       /signature algorithm/,
     ],
-    ['another exponent', replaced(authority, '0203010001', '0203010003'), AUTHORITY_PROFILE, /public key is not/],
+    ['another exponent', replaced(authority, '0203010001', '0203010003'), AMD_AUTHORITY_PROFILE, /public key is not/],
   ];
   for (const [name, der, profile, message] of cases) {
     promise('P7', name, () => {
@@ -127,7 +132,7 @@ describe('a profile refuses', () => {
     const text = Buffer.from(authority).toString('hex');
     const last = text.lastIndexOf('a203020130');
     const mixed = Buffer.from(`${text.slice(0, last)}a203020120${text.slice(last + 10)}`, 'hex');
-    expect(() => read(Uint8Array.from(mixed), AUTHORITY_PROFILE)).toThrow(/signature algorithm/);
+    expect(() => read(Uint8Array.from(mixed), AMD_AUTHORITY_PROFILE)).toThrow(/signature algorithm/);
   });
 });
 
@@ -146,13 +151,13 @@ promise.unless(missingVectors, 'P7', "AWS's root is read under a profile of P-38
   const [der = new Uint8Array()] = parsePemChain(readTextVector('nitro/aws-nitro-root-g1.pem'), 1, 'root');
   expect(read(der, p384)).toMatchObject({ keyAlgorithm: 'p384', signatureAlgorithm: 'ecdsa-p384-sha384' });
   expect(() => read(der)).toThrow(RefusalError);
-  expect(() => read(der, AUTHORITY_PROFILE)).toThrow(RefusalError);
+  expect(() => read(der, AMD_AUTHORITY_PROFILE)).toThrow(RefusalError);
   expect(openDer(readDer(der, Tag.sequence, 'root'), 'root').elements).toHaveLength(3);
 });
 
 promise.unless(missingVectors, 'P7', 'serial number zero is read only where it may be', () => {
   const vcek = readVector('snp/oak-genoa_oc.vcek.der');
-  const leaf: CertificateProfile = { ...AUTHORITY_PROFILE, keys: ['p384'], required: [] };
+  const leaf: CertificateProfile = { ...AMD_AUTHORITY_PROFILE, keys: ['p384'], required: [] };
   expect(() => read(vcek, leaf)).toThrow(/serial number is zero/);
   expect(read(vcek, { ...leaf, serialNumber: 'any' })).toMatchObject({ serial: '00', isAuthority: false });
   expect(() => read(vcek, { ...leaf, serialNumber: 'any', required: ['keyUsage'] })).toThrow(/no key usage/);

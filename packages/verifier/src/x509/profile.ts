@@ -27,6 +27,17 @@ export interface CertificateProfile {
   readonly maxBytes: number;
 }
 
+/** AMD's authorities: ARK, ASK and ASVK. VCEK Certificate and KDS Interface Specification (AMD 57230). */
+export const AMD_AUTHORITY_PROFILE: CertificateProfile = {
+  keys: ['rsa'],
+  signatures: ['rsa-pss-sha384'],
+  serialNumber: 'positive',
+  required: ['basicConstraints', 'keyUsage'],
+  trailingBits: 'zeros',
+  critical: [],
+  maxBytes: 4096,
+};
+
 /** Intel's provisioning PKI: Intel SGX PCK Certificate and CRL Profile Specification. Certificates have 0.6 to 1.3 kB. */
 export const INTEL_PROFILE: CertificateProfile = {
   keys: ['p256'],

@@ -51,6 +51,7 @@ export function fixedRoot(fill: number): AppRoot {
     sources: [],
     derive: (path, length) => derive(root, path, length),
     rewrap: async () => undefined,
+    lend: () => Promise.reject(new Error('nothing is handed over here')),
     close: () => undefined,
   };
 }
