@@ -72,7 +72,7 @@ export async function startKeyd(options: StartKeyd): Promise<SpawnedKeyService> 
           platform,
           simulator,
           directory,
-          genesis,
+          newSecrets: genesis || options.handover !== undefined || platform.formerRoots !== undefined,
           waysOut: Object.fromEntries(needs.urls.map((url) => [url, relays.socketFor(url)])),
           ...(needs.tpm === undefined ? {} : { tpm: needs.tpm }),
         }),

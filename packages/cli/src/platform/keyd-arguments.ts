@@ -12,8 +12,8 @@ const shape = object({
   simulator: text('a directory'),
   /** Where this server's root and store are. */
   directory: text('a directory'),
-  /** Whether secrets may be made where there are none. */
-  genesis: oneOf(true, false),
+  /** Whether a source may make its secret where there is none: for a root that it has not wrapped before. */
+  newSecrets: oneOf(true, false),
   /** Which Unix socket leads to which URL: there is no other way out. */
   waysOut: mapOf(/^https?:/, text('a path')),
   /** The TPM, where one is used for anything. */

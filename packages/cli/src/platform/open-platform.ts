@@ -53,12 +53,12 @@ export function platformOpener(given: KeydArguments, devices: Devices = realDevi
     },
     open: async (manifestDigest, manifest) => {
       const inside = { given, devices, opened, manifestDigest, manifest };
-      const roots = await openRoots(inside, given.platform.roots);
+      const roots = await openRoots(inside, given.platform.roots, given.newSecrets);
       const former = given.platform.formerRoots;
       return {
         source: await openSource(inside),
         roots,
-        ...(former === undefined ? {} : { formerRoots: await openRoots(inside, former) }),
+        ...(former === undefined ? {} : { formerRoots: await openRoots(inside, former, false) }),
         ...(await simulation(given)),
         openAnchor: (terms, store, access) => openAnchor(inside, terms, store, access),
       };

@@ -21,12 +21,19 @@ import type { RootChoice } from './choice.ts';
 import { ephemeralRootSecret } from './ephemeral-root.ts';
 import { agentSocket, clocks, type Inside, openCocoGuest, wayOut } from './inside.ts';
 
-/** @throws VitrineError for a source that is not here. */
-export function openRoots(inside: Inside, roots: readonly RootChoice[]): Promise<RootSecretSource[]> {
-  return Promise.all(roots.map((root) => openRoot(inside, root)));
+/**
+ * @param newSecrets - Whether a source may make its secret where there is none.
+ * @throws VitrineError for a source that is not here.
+ */
+export function openRoots(
+  inside: Inside,
+  roots: readonly RootChoice[],
+  newSecrets: boolean,
+): Promise<RootSecretSource[]> {
+  return Promise.all(roots.map((root) => openRoot(inside, root, newSecrets)));
 }
 
-async function openRoot(inside: Inside, root: RootChoice): Promise<RootSecretSource> {
+async function openRoot(inside: Inside, root: RootChoice, newSecrets: boolean): Promise<RootSecretSource> {
   const { given, opened, manifest } = inside;
   switch (root.kind) {
     case 'simulator': {
@@ -45,7 +52,7 @@ async function openRoot(inside: Inside, root: RootChoice): Promise<RootSecretSou
         transport: opened.tpm,
         directory: given.directory,
         pcrs: SEALED_TO,
-        create: given.genesis,
+        create: newSecrets,
       });
     }
     case 'dstack':
