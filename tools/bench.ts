@@ -15,6 +15,7 @@ import { benchGatewayCrowd } from './bench/gateway-crowd.ts';
 import { benchImport } from './bench/import.ts';
 import { benchKeys } from './bench/keys.ts';
 import { benchOthers } from './bench/others.ts';
+import { benchPlatforms } from './bench/platforms.ts';
 import { benchRun } from './bench/run.ts';
 import { benchSandbox } from './bench/sandbox.ts';
 import { benchSnp } from './bench/snp.ts';
@@ -34,6 +35,7 @@ const GROUPS: Readonly<Record<string, (installation: Installation) => Promise<re
   sandbox: benchSandbox,
   keys: benchKeys,
   storage: benchStorage,
+  platforms: benchPlatforms,
   verifier: benchVerifier,
   snp: benchSnp,
   others: benchOthers,

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Memory, Remembered } from './anchor-service.ts';
 
 /** @throws Error where another process has the directory. */
 export function fileMemory(directory: string): Memory & { close(): void } {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = join(directory, 'lock');
-  takeLock(lock);
+  const lock = takeLock(join(directory, 'lock.sqlite'));
   const fileOf = (store: string): string => join(directory, `${store}.json`);
   return {
     get: async (store) => readOwn(fileOf(store)),
@@ -21,7 +21,7 @@ export function fileMemory(directory: string): Memory & { close(): void } {
       renameSync(`${file}.new`, file);
       flush(directory);
     },
-    close: () => rmSync(lock, { force: true }),
+    close: () => lock.close(),
   };
 }
 
@@ -38,7 +38,7 @@ function readOwn(file: string): Remembered | undefined {
 function writeDurably(file: string, text: string): void {
   const descriptor = openSync(file, 'w', 0o600);
   try {
-    writeSync(descriptor, text);
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
@@ -55,27 +55,14 @@ function flush(directory: string): void {
   }
 }
 
-function takeLock(lock: string): void {
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const descriptor = openSync(lock, 'wx', 0o600);
-      writeSync(descriptor, String(process.pid));
-      closeSync(descriptor);
-      return;
-    } catch {
-      const holder = Number(readFileSync(lock, 'utf8'));
-      if (holder !== process.pid && isRunning(holder)) break;
-      // It was killed and could not remove it.
-      rmSync(lock, { force: true });
-    }
-  }
-  throw new Error(`another process has ${lock}; two would each remember something else`);
-}
-
-function isRunning(pid: number): boolean {
+/** The system gives the lock up when the process ends in whatever way. @throws Error where another process has it. */
+function takeLock(lock: string): { close(): void } {
+  const connection = new DatabaseSync(lock, { timeout: 0 });
   try {
-    return Number.isSafeInteger(pid) && pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    connection.exec('BEGIN EXCLUSIVE');
+    return connection;
+  } catch (cause) {
+    connection.close();
+    throw new Error(`another process has ${lock}; two would each remember something else`, { cause });
   }
 }

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect } from 'vitest';
 import { promise } from '../promises.ts';
-import { type Finished, type Workplace, workplace } from '../support/cli.ts';
+import { type Finished, VITRINE, type Workplace, workplace } from '../support/cli.ts';
 
 const GREETER = fileURLToPath(new URL('../fixtures/greeter', import.meta.url));
 const places: Workplace[] = [];
@@ -248,3 +248,25 @@ for (const binary of ['cli/bin/vitrine.js', 'client/bin/vitrine-connect.js']) {
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   });
 }
+
+promise('P7', 'what fails after the door is open ends the server: nothing runs on behind an error', async () => {
+  const user = place();
+  mkdirSync(user.home, { recursive: true });
+  writeFileSync(join(user.home, 'run'), 'no folder');
+  const refused = await user.run(['run', '--listen', '127.0.0.1:0', `path:${GREETER}`]);
+  expectClear(refused, 2, /reference-values-[0-9a-f]{16}\.json cannot be written \(E[A-Z]+\)/);
+});
+
+promise.unless(
+  process.platform === 'win32' && 'Windows has no TMPDIR',
+  'P7',
+  'a folder that cannot be used is named, and is no internal error',
+  async () => {
+    const user = place();
+    const args = ['run', '--listen', '127.0.0.1:0', `path:${GREETER}`];
+    const [node, ...before] = VITRINE;
+    const environment = { ...user.environment(), TMPDIR: '/nowhere' };
+    const child = spawnSync(node, [...before, ...args], { cwd: user.directory, env: environment, encoding: 'utf8' });
+    expectClear({ ...child, code: child.status }, 2, /^vitrine: \/nowhere\/vitrine-\S+ cannot be used \(ENOENT/m);
+  },
+);

@@ -12,7 +12,8 @@ import { VITRINE } from './cli.ts';
 export function commandsOnPath(folder: string, peers?: string): void {
   mkdirSync(folder, { recursive: true });
   // A free port in place of the usual one, which may be taken on this machine.
-  const listen = `[ "$1" = run ] && [ -n "$VITRINE_TEST_PORT" ] && shift && set -- run --listen "127.0.0.1:$VITRINE_TEST_PORT" "$@"`;
+  const usual = `[ "$1" = run ] && [ -n "$VITRINE_TEST_PORT" ] && shift && set -- run --listen "127.0.0.1:$VITRINE_TEST_PORT" "$@"`;
+  const listen = `case " $* " in *" --listen "*) ;; *) ${usual} ;; esac`;
   script(folder, 'vitrine', `${listen}\nexec ${VITRINE.map(quoted).join(' ')} "$@"`);
   script(folder, 'node', `exec ${VITRINE.slice(0, 2).map(quoted).join(' ')} "$@"`);
   const cases =

@@ -7,10 +7,8 @@
  *
  * @module
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,52 +16,27 @@ import { serializeTransaction } from 'viem';
 import { decodeTransaction } from '../../packages/keys/src/evm/transaction.ts';
 import { evaluate } from '../../packages/keys/src/policy/evaluate.ts';
 import { loadPolicy } from '../../packages/keys/src/policy/load.ts';
-import { holdSocket } from '../../packages/keys/src/process/hold-socket.ts';
-import { type SpawnedKeyService, spawnKeyd } from '../../packages/keys/src/process/spawn-keyd.ts';
-import type { Sign, Signed } from './keys-caller.ts';
+import { spawnKeyd } from '../../packages/keys/src/process/spawn-keyd.ts';
+import type { Signed } from './keys-caller.ts';
 import { CHAIN, keyOf, manifestOf, PAYEE } from './keys-policy.ts';
+import { asked, CALLERS, callersOf, ended, NODE_OPTIONS, type Subject } from './keys-service.ts';
 import type { Figure } from './statistics.ts';
 
 const ROUNDS = 21;
 const WARM_UP_ROUNDS = 3;
 /** A third of a second or so: what else the machine does falls on neighbours alike. */
 const PER_ROUND = 600;
-const CALLERS = 16;
 const EVALUATIONS = 2000;
 const BUBBLEWRAP = '/usr/bin/bwrap';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const NODE_OPTIONS = ['--conditions=@vitrine/source', '--disable-warning=ExperimentalWarning'];
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-
-interface Subject {
-  sign(what: Sign): Promise<Signed>;
-  close(): Promise<void>;
-}
-
-async function asked<T>(child: ChildProcess, message: Sign | number): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const end = (code: number | null): void => reject(new Error(`a process of the bench ended: ${code}`));
-  child.once('message', resolve).once('exit', end);
-  child.send(message);
-  try {
-    return await promise;
-  } finally {
-    child.off('message', resolve).off('exit', end);
-  }
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  const exit = once(child, 'exit');
-  child.disconnect();
-  await exit;
-}
 
 /** The key service, and servers with a socket each that are one process here. */
 async function openService(directory: string, origin: 'derived' | 'generated'): Promise<Subject> {
   const simulator = join(directory, 'simulator');
   mkdirSync(simulator, { recursive: true });
-  const service: SpawnedKeyService = await spawnKeyd({
+  const service = await spawnKeyd({
     node: process.execPath,
     main: {
       file: join(ROOT, 'packages/keys/src/testing/keyd-entry.ts'),
@@ -77,23 +50,7 @@ async function openService(directory: string, origin: 'derived' | 'generated'): 
     genesis: true,
     onLog: (said) => process.stderr.write(`keys: ${said}\n`),
   });
-  service.attend({ runningTools: () => [], confirm: async () => 'unavailable' });
-  const sockets = Array.from({ length: CALLERS }, () => 'pipe' as const);
-  const caller = spawn(process.execPath, [...NODE_OPTIONS, file('keys-caller.ts'), `${CHAIN}`, PAYEE, `${CALLERS}`], {
-    stdio: ['ignore', 'inherit', 'inherit', ...sockets, 'ipc'],
-  });
-  const ends = caller.stdio.slice(3, 3 + CALLERS) as unknown as readonly Socket[];
-  for (const end of ends) holdSocket(end);
-  for (const [index, end] of ends.entries()) {
-    await service.admit({ id: `i${index}`, principal: `user-${index}`, isolated: true }, end);
-  }
-  return {
-    sign: (what) => asked<Signed>(caller, what),
-    close: async () => {
-      await ended(caller);
-      await service.close();
-    },
-  };
+  return callersOf(service);
 }
 
 /** Microseconds of one decision, by round. */
@@ -195,7 +152,7 @@ async function measure({ durable, memory, noble }: Subjects): Promise<readonly F
 
 export async function benchKeys(): Promise<readonly Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'vitrine-bench-'));
-  const noble = fork(file('keys-noble.ts'), { execArgv: NODE_OPTIONS });
+  const noble = fork(file('keys-noble.ts'), { execArgv: [...NODE_OPTIONS] });
   const open: Subject[] = [];
   try {
     const durable = await openService(join(directory, 'durable'), 'derived');

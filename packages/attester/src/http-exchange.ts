@@ -218,7 +218,7 @@ export function showEndpoint(endpoint: Endpoint): string {
     case 'tcp':
       return `${endpoint.host}:${endpoint.port}`;
     case 'url':
-      return endpoint.socketPath === undefined ? endpoint.url : `${endpoint.url} through ${endpoint.socketPath}`;
+      return endpoint.url;
   }
 }
 
@@ -236,6 +236,12 @@ function explained(cause: unknown, endpoint: Endpoint, request: ExchangeRequest,
     return new VitrineError(
       'attester.unavailable',
       `${service} is not at ${showEndpoint(endpoint)} (${code}); look whether it runs, and whether its socket or port is given to this process`,
+    );
+  }
+  if (code === 'ECONNRESET' && endpoint.kind === 'url' && endpoint.socketPath !== undefined) {
+    return new VitrineError(
+      'attester.unavailable',
+      `${service} at ${endpoint.url} cannot be reached, or broke off; look whether it runs there`,
     );
   }
   if (/^(?:ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO)/.test(code)) {

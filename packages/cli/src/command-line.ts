@@ -6,11 +6,11 @@
  * @module
  */
 import { errorDocument } from '@vitrine/documents/error-document';
-import { VitrineError } from '@vitrine/documents/errors';
+import { UsageError, VitrineError } from '@vitrine/documents/errors';
 import { findCommand } from './commands.ts';
 import { EXIT, exitCodeOfError } from './exit-code.ts';
 import { commandHelp, helpWidth, overview } from './help.ts';
-import { clean } from './terminal.ts';
+import { clean, terminalOf, wrap } from './terminal.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function runCommandLine(args: readonly string[], keydProgram?: stri
   try {
     return await dispatch(args, keydProgram);
   } catch (error) {
-    return report(error, own.includes('--json'), args[0]);
+    return report(unusablePath(error), own.includes('--json'), args[0]);
   }
 }
 
@@ -49,6 +49,29 @@ async function dispatch(args: readonly string[], keydProgram: string | undefined
   return run(rest, keydProgram);
 }
 
+const UNUSABLE: ReadonlySet<string | undefined> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+]);
+
+/** A folder that this user cannot use is no error of ours, wherever it was met. */
+function unusablePath(error: unknown): unknown {
+  if (error instanceof VitrineError || !(error instanceof Error)) return error;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (path === undefined || syscall === undefined || !UNUSABLE.has(code)) return error;
+  return new UsageError(
+    'usage.path',
+    `${path} cannot be used (${code} at ${syscall}); make it usable for this user, or name another place with VITRINE_HOME or TMPDIR`,
+    { cause: error },
+  );
+}
+
 function report(error: unknown, json: boolean, command: string | undefined): number {
   const exitCode = exitCodeOfError(error);
   const deliberate = error instanceof VitrineError;
@@ -58,11 +81,21 @@ function report(error: unknown, json: boolean, command: string | undefined): num
   const text = message.split('\n').map(clean).join('\n');
   process.stderr.write(
     deliberate
-      ? `vitrine: ${text}\n`
+      ? `${readable(`vitrine: ${text}`)}\n`
       : `vitrine: internal error, please report it: ${error instanceof Error ? (error.stack ?? text) : text}\n`,
   );
   // What was left out is best learned from the examples.
   if (deliberate && code === 'usage.missing')
     process.stderr.write(`  examples: vitrine ${clean(command ?? '')} --help\n`);
   return exitCode;
+}
+
+/** Broken between words for a person; what a program reads stays on one line. */
+function readable(text: string): string {
+  if (!process.stderr.isTTY) return text;
+  const { width } = terminalOf(process.stderr);
+  return text
+    .split('\n')
+    .map((line) => (line.length > width ? wrap(line, width, '  ') : line))
+    .join('\n');
 }

@@ -29,10 +29,16 @@ const BY_CLASS: Readonly<Record<string, number>> = {
   ServerFailedError: EXIT.serverFailed,
 };
 
+/** What could not be asked: the platform, a freshness anchor, another enclave. It may be there at the next try. */
+const NOT_ASKED = /^(?:attester\.|anchor\.|handover\.unreachable$|keys\.anchor-unavailable$|busy$)/;
+
 /** The exit code for an error; anything that Vitrine did not raise on purpose is an internal error. */
 export function exitCodeOfError(error: unknown): number {
   if (!(error instanceof VitrineError)) return EXIT.internal;
   const { result } = error as { readonly result?: AttestationResult };
   if (result?.verdict === 'simulated') return EXIT.simulated;
-  return BY_CLASS[error.name] ?? EXIT.internal;
+  const byClass = BY_CLASS[error.name];
+  if (byClass !== undefined) return byClass;
+  if (NOT_ASKED.test(error.code)) return EXIT.notChecked;
+  return error.code.startsWith('storage.') ? EXIT.usage : EXIT.internal;
 }

@@ -92,3 +92,14 @@ promise('P1', 'what has to be handed in is named, with a command for the first',
   expect(shown).toMatch(/May connect to a\.example:443 with a credential\n/);
   expect(screen({ manifest: { ...MANIFEST, keys: { own: keys.own } } })).not.toContain('Hand in');
 });
+
+promise('P7', 'on a real platform it says what a user needs from elsewhere', () => {
+  expect(screen({})).not.toContain('who built the image');
+  const tdx = screen({ platform: 'tdx', trust: [] });
+  expect(tdx).toMatch(/ {2}npx vitrine verify https:\/\/127\.0\.0\.1:8443\/mcp\n/);
+  expect(tdx).toContain('who built the image');
+  expect(tdx).not.toContain('TPM');
+  const tpm = screen({ platform: 'tpm', trust: ['--tpm-ak', '/home/ak.pem'] });
+  expect(tpm).toContain('npx vitrine add https://127.0.0.1:8443/mcp --tpm-ak /home/ak.pem --client');
+  expect(tpm).toContain('also needs /home/ak.pem, by a way that they trust');
+});

@@ -68,6 +68,7 @@ export function firstScreen(hosted: Hosted, json: boolean, terminal: Terminal): 
     'Pin it and put it into a client:',
     `  ${printedCommand(add, process.platform)}`,
     ...handIn(hosted, trust),
+    ...elsewhere(platform, trust, terminal.width),
     '',
     terminal.style('dim', 'Ctrl-C stops it.'),
     '',
@@ -90,6 +91,15 @@ function headline(platform: PlatformName, terminal: Terminal): string {
     return terminal.style(['bold', 'magenta'], 'TPM: memory is not protected from whoever runs this machine');
   }
   return `${CALLED[platform]}: to be verified by who uses it`;
+}
+
+/** What whoever verifies a real platform has to have from elsewhere: this machine cannot vouch for itself. */
+function elsewhere(platform: PlatformName, trust: readonly string[], width: number): readonly string[] {
+  if (platform === 'simulator') return [];
+  const built =
+    'What should run is for who built the image to say, not for this machine: give its reference values with --reference FILE. Without them verify says "undetermined", and add trusts what it meets first.';
+  const key = `Whoever verifies from another machine also needs ${trust[1] ?? 'the key of this TPM'}, by a way that they trust: no vendor vouches for it.`;
+  return ['', ...(platform === 'tpm' ? [built, key] : [built]).map((text) => wrap(text, width, ''))];
 }
 
 /** Where the reference values of this run are, where there are any. */

@@ -32,7 +32,7 @@ export function handoverWay(flags: HandoverFlags, home: string): HandoverWay | u
   if (expected !== undefined && !/^[0-9a-f]{64}$/.test(expected)) {
     throw new UsageError(
       'usage.handover',
-      '--expect-root: expected 64 hexadecimal digits, as "vitrine keys ls" shows them',
+      `--expect-root: expected the 64 hexadecimal digits that "vitrine keys ls" shows, found ${JSON.stringify(expected)}`,
     );
   }
   if (from === undefined) {
@@ -43,6 +43,12 @@ export function handoverWay(flags: HandoverFlags, home: string): HandoverWay | u
     throw new UsageError(
       'usage.handover',
       '--genesis makes a root, and --handover-from takes one that is there; give one of both',
+    );
+  }
+  if (!URL.canParse(from) || new URL(from).protocol !== 'https:') {
+    throw new UsageError(
+      'usage.handover',
+      `--handover-from: expected the https URL of the enclave that has the root, found ${JSON.stringify(from)}`,
     );
   }
   return {

@@ -4,10 +4,11 @@
  * @module
  */
 import { denyListsFile, type KeptDenyList, keepDenyList, readDenyList, readKeptDenyLists } from '@vitrine/client';
-import { type DeniedEntry, nearest, UsageError } from '@vitrine/documents';
+import { nearest, UsageError } from '@vitrine/documents';
 import type { DenyListKeys } from '@vitrine/verifier';
+import { entryLine, listLines } from './deny-list-lines.ts';
 import { userHome } from './home.ts';
-import { clean, type Terminal, wrap } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 const PREFIX = 'list:';
 
@@ -73,27 +74,12 @@ export function listSummary({ list, keys, threshold }: KeptDenyList): string {
 
 /** All that it says, for `pins show`. */
 export function listText(kept: KeptDenyList, { width }: Terminal): string {
-  const line = (text: string): string => `  ${wrap(clean(text), width, '    ')}`;
-  const { denied, minimum } = kept.list;
   return [
     listSummary(kept),
     '',
     'Keys',
-    ...kept.keys.map(line),
-    'Denied',
-    ...(denied.length === 0 ? ['  nothing'] : denied.map((entry) => line(entryText(entry)))),
-    'Least numbers',
-    ...(minimum.length === 0
-      ? ['  none']
-      : minimum.map(({ application, number }) => line(`${application}: number ${number} or later`))),
+    ...kept.keys.map((key) => entryLine(key, width)),
+    ...listLines(kept.list, width),
     '',
   ].join('\n');
-}
-
-function entryText(entry: DeniedEntry): string {
-  const reason = entry.reason === undefined ? '' : ` (${entry.reason})`;
-  if ('manifest' in entry) return `manifest ${entry.manifest}${reason}`;
-  if ('application' in entry) return `${entry.application} below number ${entry.below}${reason}`;
-  const values = Object.entries(entry.registers).map(([name, value]) => `${name} ${value}`);
-  return `${entry.technology} with ${values.join(', ')}${reason}`;
 }

@@ -138,7 +138,7 @@ const rows: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['run', 'module:folder/none.mjs'], /is not a directory/],
   [['run', 'oci:folder'], /is not an OCI image layout/],
   [['run', 'path:folder', '--env', 'x1y2'], /--env: expected NAME=VALUE/],
-  [['run', 'path:folder', '--platform', 'tdx'], /--platform tdx: what runs has to be written down/],
+  [['run', 'path:folder', '--platform', 'tdx'], /--platform tdx: there is no vitrine.yaml here/],
   [['run', '--config', 'nowhere.yaml'], /^vitrine: cannot read nowhere\.yaml: no such file$/],
   [['run', '--config', 'empty.yaml'], /empty\.yaml:1:1: /],
   [['run', '--config', 'name.yaml', '--name', 'b'], /name\.yaml:1:7: name: expected a name of letters/],

@@ -9,12 +9,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Manifest } from '@vitrine/documents';
+import type { DenyList, Manifest } from '@vitrine/documents';
 import { KEYD_USER, type SpawnedKeyService, spawnKeyd } from '@vitrine/keys/client';
 import type { HandoverWay } from './handover.ts';
 import type { PlatformChoice } from './platform/choice.ts';
 import { writeKeydArguments } from './platform/keyd-arguments.ts';
 import { platformNeeds } from './platform/needs.ts';
+import { removedAtEnd } from './platform/passing.ts';
 import { openRelays } from './platform/relay.ts';
 import { clean } from './terminal.ts';
 
@@ -33,6 +34,8 @@ export interface StartKeyd {
   readonly genesis: boolean;
   /** Parsed from JSON. */
   readonly release?: unknown;
+  /** Who must not have the root in a hand-over. */
+  readonly denyLists: readonly DenyList[];
   /** How the root comes from another enclave. */
   readonly handover?: HandoverWay;
   /** Absolute path of bubblewrap, where it works. */
@@ -52,6 +55,7 @@ export async function startKeyd(options: StartKeyd): Promise<SpawnedKeyService> 
   const relays = await openRelays(
     needs.urls,
     isRoot && bubblewrap !== undefined && !needs.root ? KEYD_USER : undefined,
+    (url, code) => process.stderr.write(`vitrine: ${url} cannot be reached (${code})\n`),
   );
   // Nothing can open it at the next start, so it must not look as if it could.
   const passing = platform.roots.some(({ kind }) => kind === 'ephemeral')
@@ -59,9 +63,11 @@ export async function startKeyd(options: StartKeyd): Promise<SpawnedKeyService> 
     : undefined;
   const directory = passing ?? keysDirectory(home, manifest.name);
   const simulator = path.join(home, 'simulator');
+  const keepFolders = removedAtEnd([relays.directory, ...(passing === undefined ? [] : [passing])]);
   const cleanUp = async (): Promise<void> => {
     await relays.close();
     if (passing !== undefined) await rm(passing, { recursive: true, force: true });
+    keepFolders();
   };
   try {
     const service = await spawnKeyd({
@@ -88,6 +94,7 @@ export async function startKeyd(options: StartKeyd): Promise<SpawnedKeyService> 
       manifest,
       genesis,
       ...(release === undefined ? {} : { release }),
+      ...(options.denyLists.length === 0 ? {} : { denyLists: options.denyLists }),
       ...(options.handover === undefined ? {} : { handover: options.handover }),
       onLog: (line) => process.stderr.write(`keys: ${clean(line)}\n`),
     });

@@ -102,7 +102,8 @@ function answerTo(question: Question, result: AttestationResult): [CheckStatus, 
     .map((status) => checks.find((check) => check.status === status))
     .find((check) => check !== undefined);
   if (worst?.status === 'failed') {
-    const simulator = question.text === 'Genuine hardware?' && isSimulated(result) ? 'a simulator. ' : '';
+    const isNone = question.text === 'Genuine hardware?' && isSimulated(result) && result.claims?.technology !== 'tpm';
+    const simulator = isNone ? 'a simulator. ' : '';
     return ['failed', `no: ${simulator}${worst.message} (${worst.id})`];
   }
   if (worst !== undefined) return [worst.status, `not known: ${worst.message} (${worst.id})`];
@@ -127,9 +128,9 @@ const TECHNOLOGIES = {
   tpm: 'TPM 2.0',
 } as const;
 
-/** Also where something else decides the verdict: a simulator never reads as hardware. */
+/** Also where something else decides the verdict: neither a simulator nor a bare TPM ever reads as hardware. */
 function isSimulated({ verdict, claims }: AttestationResult): boolean {
-  return verdict === 'simulated' || claims?.anchor === SIMULATOR_ANCHOR;
+  return verdict === 'simulated' || claims?.anchor === SIMULATOR_ANCHOR || claims?.technology === 'tpm';
 }
 
 function hardwareDetail(result: AttestationResult): string {

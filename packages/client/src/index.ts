@@ -72,6 +72,7 @@ export { changeLine } from './diff/lines.ts';
 export { type Subject, subjectOfFile, subjectOfPin } from './diff/subject.ts';
 export { describeRefusal, type Refusal, RefusedError, UnreachableError } from './errors.ts';
 export { type ProxyFor, type ProxyServer, proxyFromEnvironment } from './net/proxy-environment.ts';
+export { withLock } from './pins/file-lock.ts';
 export {
   describePinChange,
   describePinMismatch,

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { promise } from '../../../test/promises.ts';
+import type { ChannelBinding, HandoverBinding } from './binding.ts';
 import { canonicalBytes } from './canonical.ts';
 import { toBase64Url } from './encoding.ts';
 import { MalformedEvidenceError } from './errors.ts';
@@ -51,6 +52,31 @@ const manifestWith = (change: object): unknown => [
 ];
 const spaced = toBase64Url(new TextEncoder().encode(JSON.stringify(bundle.manifest, null, 1)));
 
+const CHANNEL: ChannelBinding = {
+  type: 'vitrine/channel-binding/v1',
+  nonce: 'A'.repeat(43),
+  exporter: 'A'.repeat(43),
+  role: 'server',
+  leafSpki: 'b'.repeat(64),
+  bootBinding: 'c'.repeat(96),
+};
+const HANDOVER: HandoverBinding = {
+  type: 'vitrine/handover-binding/v1',
+  role: 'receiver',
+  nonce: 'A'.repeat(43),
+  peerNonce: 'A'.repeat(43),
+  key: 'A'.repeat(43),
+  bootBinding: 'c'.repeat(96),
+};
+
+promise('P3', 'a bundle about a connection or a hand-over reads back as it was written', () => {
+  for (const about of [{ channel: CHANNEL }, { handover: HANDOVER }]) {
+    const written = formatEvidenceBundle({ ...bundle, ...about });
+    expect(parseEvidenceBundle(written)).toMatchObject(about);
+    expect(formatEvidenceBundle(parseEvidenceBundle(written))).toBe(written);
+  }
+});
+
 const refused: readonly (readonly [string, string, RegExp])[] = [
   ['text that is not JSON', 'not json', /not an evidence bundle/],
   ['a JSON list', '[]', /not a JSON object/],
@@ -89,6 +115,16 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     'a manifest of another type',
     JSON.stringify({ ...members, manifest: manifestWith({ type: 'vitrine/manifest/v2' }) }),
     /vitrine\/manifest\/v1/,
+  ],
+  [
+    'a launch document under a foreign media type',
+    JSON.stringify({ ...members, launch: ['application/vnd.vitrine.launch', 'AAAA'] }),
+    /unknown media type "application\/vnd\.vitrine\.launch" of "launch"/,
+  ],
+  [
+    'a bundle about a connection and a hand-over',
+    formatEvidenceBundle({ ...bundle, channel: CHANNEL, handover: HANDOVER }),
+    /about a connection and a hand-over/,
   ],
   ['a bundle over the size limit', `${text}${' '.repeat(MAX_BUNDLE_BYTES)}`, /larger than/],
 ];

@@ -74,6 +74,7 @@ export {
   tdxRegistersShape,
 } from './reference-values.ts';
 export { type Release, type ReleaseMeasurement, releaseDigest, releaseShape, releaseSigned } from './release.ts';
+export { type RootTerms, rootTermsShape } from './root-terms.ts';
 export {
   MAX_SECRET_BYTES,
   requireSecretValue,

@@ -11,6 +11,7 @@ import { documentDigest } from './canonical.ts';
 import { handoverTermsShape } from './handover-terms.ts';
 import { egressHostShape } from './host-name.ts';
 import { keysShape, secretsShape } from './key-spec.ts';
+import { rootTermsShape } from './root-terms.ts';
 import { hex, type Infer, integer, list, mapOf, object, oneOf, optional, type Shape, tagged, text } from './shape.ts';
 import { upgradeShape } from './upgrade.ts';
 
@@ -143,6 +144,11 @@ const shape = object({
   signer: optional(object({ port: integer(1), key: text('the name of a key') })),
   /** Which other manifest may have what lasts of this one. Absent: `pinned`, none. */
   upgrade: optional(upgradeShape),
+  /**
+   * What has to wrap the application root, all of it together. Absent: the platform's own choice, which only a
+   * simulated one has: else whoever starts the enclave could wrap the root with a secret that they know.
+   */
+  roots: optional(rootTermsShape),
   /** Who remembers how far the state has got. Absent: nobody, so an older copy of it goes unnoticed. */
   anchor: optional(anchorShape),
   /** To which enclaves the application root may be handed. Absent: to none. */

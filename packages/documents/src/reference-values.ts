@@ -57,6 +57,8 @@ const tpmRegisters = object({
   pcr9: pcr,
   pcr11: pcr,
   pcr12: pcr,
+  /** What a boot stub adds to the image from outside of it, such as system extensions. */
+  pcr13: pcr,
   pcr14: pcr,
 });
 

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { fromHex } from '@vitrine/documents';
+import { fromHex } from '@vitrine/documents/evidence';
 import { type BoundedRequest, type Fetch, getBytes, unavailable } from './bounded-fetch.ts';
 import { RefusalError } from './refusal.ts';
 import type { SnpPlatform } from './snp/platform.ts';

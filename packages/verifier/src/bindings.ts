@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { digest, documentDigest, type EvidenceBundle, reportData, toHex } from '@vitrine/documents';
+import { digest, documentDigest, type EvidenceBundle, reportData, toHex } from '@vitrine/documents/evidence';
 import { appraiseHandover, type HandoverRole } from './handover-bindings.ts';
 import { appraiseKeyStatements } from './key-statements.ts';
 import type { Check } from './result.ts';

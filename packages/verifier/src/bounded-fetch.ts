@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { VitrineError } from '@vitrine/documents';
+import { VitrineError } from '@vitrine/documents/evidence';
 
 const UNAVAILABLE = 'endorsements.unavailable';
 

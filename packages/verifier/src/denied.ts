@@ -23,7 +23,7 @@ import {
   object,
   oneOf,
   type Shape,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import type { Check, Claims } from './result.ts';
 
 const demand = object({
@@ -96,6 +96,15 @@ export async function appraiseDenied(
     return { id: ID, status: policy === 'any' ? 'waived' : 'unavailable', message };
   }
   return { id: ID, status: 'passed', anchor: 'caller', message: `What runs is not on the deny-list ${names}.` };
+}
+
+/** Why a list denies `subject`, one sentence; `undefined` where none does. Who signed the lists is for the caller. */
+export function denialIn(lists: readonly DenyList[], subject: DeniedSubject): string | undefined {
+  for (const one of lists) {
+    const found = denial(one, subject);
+    if (found !== undefined) return found.message;
+  }
+  return undefined;
 }
 
 /** Whether at least `threshold` of `keys` have signed the list. Signatures of other keys count nothing. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { type DcapCollateral, documentDigest, type Endorsements, sameBytes } from '@vitrine/documents';
+import { type DcapCollateral, documentDigest, type Endorsements, sameBytes } from '@vitrine/documents/evidence';
 import { sha384OfText } from '#crypto';
 import { remember } from './dcap/remembered.ts';
 import { type Endorsement, endorsementsDocument, givenEndorsements } from './endorsement-file.ts';
@@ -44,14 +44,14 @@ export async function endorsementsDigest(endorsements: readonly Endorsement[]): 
   const { dcap, certificates, revocationLists } = givenEndorsements(endorsements);
   if (dcap.length === 0) return byBytes([certificates, revocationLists], document);
   if (certificates.length + revocationLists.length > 0) return document();
+  const name = dcap[0]?.tcb_info_signature ?? '';
+  const before = ofCollateral.get(name);
   // Strings that are the same are compared by reference first, so this costs less than writing them out.
-  const before = ofCollateral.find((one) => isSameCollateral(one.dcap, dcap));
-  if (before !== undefined) return before.digest;
+  if (before !== undefined && isSameCollateral(before.dcap, dcap)) return before.digest;
   // Texts alone, and members in order: this is the canonical form already.
   const copies = dcap.map(inOrder);
   const value = await sha384OfText(JSON.stringify({ dcap: copies, type: TYPE }));
-  if (ofCollateral.length >= MAX_REMEMBERED) ofCollateral.shift();
-  ofCollateral.push({ dcap: copies, digest: value });
+  remember(ofCollateral, name, { dcap: copies, digest: value }, MAX_REMEMBERED);
   return value;
 }
 
@@ -72,7 +72,8 @@ const MEMBERS = [
 
 type Collateral = Pick<DcapCollateral, (typeof MEMBERS)[number]>;
 
-const ofCollateral: { readonly dcap: readonly Collateral[]; readonly digest: string }[] = [];
+/** By the first signature of TCB info, which decides nothing: all texts are compared. */
+const ofCollateral = new Map<string, { readonly dcap: readonly Collateral[]; readonly digest: string }>();
 
 type Group = readonly Uint8Array[];
 

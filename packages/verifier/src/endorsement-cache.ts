@@ -15,7 +15,7 @@ import {
   oneOf,
   parseStrictJson,
   text,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import { endorsementsDocument, endorsementsOf } from './endorsement-file.ts';
 import type { PlatformHint } from './technology.ts';
 import type { EndorsementFetcher } from './verify.ts';

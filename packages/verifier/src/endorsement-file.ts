@@ -17,7 +17,7 @@ import {
   type Shape,
   showPath,
   toBase64Url,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import { openDer, readDer, Tag } from './asn1/der.ts';
 import { RefusalError } from './refusal.ts';
 import type { GivenEndorsements } from './technology.ts';

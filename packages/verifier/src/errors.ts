@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { VitrineError } from '@vitrine/documents';
+import { VitrineError } from '@vitrine/documents/evidence';
 import type { AttestationResult } from './result.ts';
 
 /** Nothing is decided, since endorsements or something to compare with are missing. Exit code 3. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type EvidenceBundle, fromBase64Url, handoverSpki } from '@vitrine/documents';
+import { type EvidenceBundle, fromBase64Url, handoverSpki } from '@vitrine/documents/evidence';
 import type { Check } from './result.ts';
 
 /** Whose part of a hand-over evidence is. */

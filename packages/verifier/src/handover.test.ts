@@ -134,6 +134,48 @@ for (const [what, role, change, check] of changes) {
   });
 }
 
+promise('P7', 'and genuine evidence for users is good for no hand-over', async () => {
+  const source = forgeSource(pki, { manifestDigest: await manifestDigest(manifest) });
+  const { boot } = giver;
+  const channel = {
+    type: 'vitrine/channel-binding/v1',
+    nonce: toBase64Url(fill(1)),
+    exporter: toBase64Url(fill(2)),
+    role: 'server',
+    leafSpki: boot.tlsSpki,
+    bootBinding: await documentDigest(boot),
+    state: { sequence: 1, digest: '3'.repeat(64) },
+  } as const;
+  const { handover: _, ...others } = giver;
+  for (const about of [{}, { channel }]) {
+    const bytes = await source.quote(await reportData('channel' in about ? about.channel : boot));
+    const bundle: EvidenceBundle = { ...others, ...about, hardware: { technology: 'tdx', bytes } };
+    for (const role of ['giver', 'receiver'] as const) {
+      const result = await judge(bundle, role);
+      expect(decided(result)).toBe('rejected binding.report-data');
+      expect(result.checks.find(({ id }) => id === 'binding.boot')?.status).toBe('failed');
+      expect(await ownClaims(bundle, { role, ...common() })).toBeUndefined();
+    }
+    expect(await ownClaims(bundle, common())).toBeDefined();
+  }
+});
+
+promise('P7', 'a giver that does not name its root, or whom it gives it to, fails', async () => {
+  const source = forgeSource(pki, { manifestDigest: await manifestDigest(manifest) });
+  const { appRoot: _, ...rootless } = giver.boot;
+  const { receiver: __, ...toNobody } = giver.handover;
+  for (const [boot, named, verdict] of [
+    [giver.boot, giver.handover, 'simulated'],
+    [rootless, giver.handover, 'rejected binding.boot'],
+    [giver.boot, toNobody, 'rejected binding.boot'],
+  ] as const) {
+    const handover = { ...named, bootBinding: await documentDigest(boot) };
+    const bytes = await source.quote(await reportData(handover));
+    const bundle = { ...giver, boot, handover, hardware: { technology: 'tdx', bytes } };
+    expect(decided(await judge(bundle, 'giver'))).toBe(verdict);
+  }
+});
+
 describe('a receiver’s boot', () => {
   /** With genuine evidence about it. */
   const booting = async (change: Partial<HandoverEvidence['boot']>): Promise<AttestationResult> => {

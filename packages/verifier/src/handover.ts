@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { EvidenceBundle, HandoverTerms, ReleaseMeasurement } from '@vitrine/documents';
+import type { EvidenceBundle, HandoverTerms, ReleaseMeasurement } from '@vitrine/documents/evidence';
 import type { Endorsement } from './endorsement-file.ts';
 import type { HandoverRole } from './handover-bindings.ts';
 import type { AppraisalPolicy } from './policy.ts';

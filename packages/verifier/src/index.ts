@@ -23,7 +23,15 @@
 export { type AmdEndorsements, type AmdKdsOptions, amdKds } from './amd-kds.ts';
 export type { ExpectedChannel } from './bindings.ts';
 export type { Fetch } from './bounded-fetch.ts';
-export { type DeniedPolicy, type DenyListKeys, goodSigners, isSignedBy } from './denied.ts';
+export { COMPARED_REGISTERS, type ComparedRegisters } from './compared-registers.ts';
+export {
+  type DeniedPolicy,
+  type DeniedSubject,
+  type DenyListKeys,
+  denialIn,
+  goodSigners,
+  isSignedBy,
+} from './denied.ts';
 export { type CacheOptions, cachedEndorsements, type EndorsementStore } from './endorsement-cache.ts';
 export { type Endorsement, endorsementsDocument, endorsementsOf, parseEndorsements } from './endorsement-file.ts';
 export { EndorsementUnavailableError, VerificationError } from './errors.ts';

@@ -10,7 +10,7 @@ import {
   type KeySpec,
   type KeyStatement,
   keyStatementRoot,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import type { Check } from './result.ts';
 
 const ID = 'binding.keys';

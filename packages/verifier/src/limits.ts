@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { UpgradePolicy } from '@vitrine/documents';
+import type { UpgradePolicy } from '@vitrine/documents/evidence';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims } from './result.ts';
 import type { Root } from './verdict.ts';
@@ -22,7 +22,11 @@ export function limitsOf({ root, scope, policy, checks, claims }: LimitFacts): r
   const limits: string[] = [];
   const simulated = root === 'simulator' || root === 'simulator-not-allowed';
   if (simulated)
-    limits.push('This is a simulator: no hardware protects anything, and its operator can read and change everything.');
+    limits.push(
+      claims?.technology === 'tpm'
+        ? 'A TPM measures what was started, and protects no memory: whoever runs the machine can read and change everything. Nobody but you vouches for its key.'
+        : 'This is a simulator: no hardware protects anything, and its operator can read and change everything.',
+    );
   if (scope === 'hardware')
     limits.push('The policy waives the workload: nothing is said about code, configuration or keys.');
   if (scope === 'recorded')

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { digest, documentDigest, type MalformedEvidenceError, toHex } from '@vitrine/documents';
+import { digest, documentDigest, type MalformedEvidenceError, toHex } from '@vitrine/documents/evidence';
 import type { AppraisalPolicy } from './policy.ts';
 import type { AttestationResult } from './result.ts';
 

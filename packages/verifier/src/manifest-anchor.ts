@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { concatBytes, digest, fromHex, toHex } from '@vitrine/documents';
+import { concatBytes, digest, fromHex, toHex } from '@vitrine/documents/evidence';
 import type { TechnologyName } from './result.ts';
 
 /** Whether the evidence has the digest of the manifest, and where. */

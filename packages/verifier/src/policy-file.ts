@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type JsonValue, parseDocument, parseJsonFile, showPath, UsageError } from '@vitrine/documents';
+import { type JsonValue, parseDocument, parseJsonFile, showPath, UsageError } from '@vitrine/documents/evidence';
 import { type AppraisalPolicy, appraisalPolicyShape } from './policy.ts';
 import defaultPreset from './presets/default.json' with { type: 'json' };
 import hardwareOnlyPreset from './presets/hardware-only.json' with { type: 'json' };

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Infer, object, oneOf, type Shape } from '@vitrine/documents';
+import { type Infer, object, oneOf, type Shape } from '@vitrine/documents/evidence';
 import { deniedPolicyShape } from './denied.ts';
 import { eventLogPolicyShape } from './eventlog/policy.ts';
 import { nitroPolicyShape } from './nitro/policy.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BootBinding, ChannelBinding, KeyStatement, Manifest } from '@vitrine/documents';
+import type { BootBinding, ChannelBinding, KeyStatement, Manifest } from '@vitrine/documents/evidence';
 import type { AuthenticatedEvent } from './eventlog/authenticated-event.ts';
 
 /** In order of precedence: the first that applies is the verdict. */

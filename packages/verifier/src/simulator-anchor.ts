@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { UsageError } from '@vitrine/documents';
+import { UsageError } from '@vitrine/documents/evidence';
 import type { TrustAnchor } from './dcap/anchors.ts';
 import { RefusalError } from './refusal.ts';
 import type { SnpAnchor } from './snp/anchors.ts';

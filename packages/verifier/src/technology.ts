@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { DcapCollateral } from '@vitrine/documents';
+import type { DcapCollateral } from '@vitrine/documents/evidence';
 import type { AppraisalPolicy } from './policy.ts';
 import type { Check, Claims, TechnologyName } from './result.ts';
 import type { SimulatorAnchor } from './simulator-anchor.ts';

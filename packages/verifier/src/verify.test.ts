@@ -127,7 +127,11 @@ describe('endorsements', () => {
     ['what is open is something else', 1, { ...GOOD, checks: [check('tdx.three', 'unavailable')] }],
     ['what needs them failed', 1, { ...GOOD, checks: [check('tdx.two', 'failed'), check('tdx.three', 'unavailable')] }],
     ['the root is a simulator', 1, { ...GOOD, anchor: { name: 'root', simulator: true } }],
-    ['there is no root', 1, { checks: GOOD.checks, simulatorMarker: false, unverified: {} }],
+    [
+      'the chain leads to no root',
+      1,
+      { checks: [check('tdx.one', 'failed'), ...GOOD.checks.slice(1)], simulatorMarker: false, unverified: {} },
+    ],
     ['the technology has none', 2, GOOD],
   ];
   for (const [what, first, outcome] of silent) {
@@ -139,6 +143,12 @@ describe('endorsements', () => {
       expect(result.checks.slice(0, outcome.checks.length)).toEqual(outcome.checks);
     });
   }
+
+  promise('P7', 'are fetched, too, where what leads to a root is among them', async () => {
+    answers = { without: { checks: GOOD.checks, simulatorMarker: false, unverified: {} }, fetched: COMPLETE };
+    expect(await raw(1)).toMatchObject({ verdict: 'verified', decidedBy: null });
+    expect(fetches).toEqual([HINT]);
+  });
 
   promise('P7', 'are not fetched offline', async () => {
     const { fetchEndorsements: _, ...offline } = OPTIONS;

@@ -18,7 +18,7 @@ import {
   reportData,
   toHex,
   UsageError,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import { appraiseBindings, BINDING_CHECKS, type ExpectedChannel } from './bindings.ts';
 import { appraiseDenied, type DeniedSubject } from './denied.ts';
 import { endorsementsDigest, policyDigest } from './digests.ts';
@@ -175,7 +175,7 @@ async function authenticateHardware(
   const unavailable = outcome.checks.filter((check) => check.status === 'unavailable').map((check) => check.id);
   const missing = technology.needEndorsements.some((id) => unavailable.includes(id));
   const fetcher = options.fetchEndorsements;
-  if (!missing || fetcher === undefined || technology.platform === undefined || outcome.anchor?.simulator !== false) {
+  if (!missing || fetcher === undefined || technology.platform === undefined || !mayBeVendors(outcome)) {
     return { endorsements: given, outcome };
   }
   try {
@@ -188,6 +188,14 @@ async function authenticateHardware(
     );
     return { endorsements: given, outcome: { ...outcome, checks } };
   }
+}
+
+/**
+ * Whether endorsements of a vendor could make the evidence good: under its root, or, where the certificate that leads
+ * to a root is itself to be fetched, as long as nothing stands against it.
+ */
+function mayBeVendors({ anchor, checks }: HardwareOutcome): boolean {
+  return anchor === undefined ? checks.every(({ status }) => status !== 'failed') : !anchor.simulator;
 }
 
 function rootOf(outcome: HardwareOutcome): Root {
@@ -228,6 +236,7 @@ async function appraiseCommon(
     await appraiseCode(workload, claims, bundle, anchor, {
       ...(launch === undefined ? {} : { launch }),
       ...(entry === undefined ? {} : { entry }),
+      compared: options.referenceValues !== undefined,
     }),
     await appraiseDenied(workload.denied, { ...claims, ...manifestOf(bundle) }, options.denyLists ?? []),
   ];

@@ -208,6 +208,25 @@ describe('what only the enclave asserts fails', () => {
     });
   }
 
+  promise('P3', 'but is open as long as there is nothing to compare with that could say otherwise', async () => {
+    const uncompared = { compared: false } as const;
+    for (const anchor of [VENDOR, SIMULATOR]) {
+      for (const context of [{}, { launch: INIT }]) {
+        const check = await judge('snp', { hostdata: HOST_DATA }, { ...context, ...uncompared }, anchor);
+        expect(check).toMatchObject({ status: 'unavailable', anchor: 'self-asserted' });
+        expect(check.message).toMatch(/more than firmware/);
+      }
+    }
+    const policy = { code: 'required', reference: 'any' } as const;
+    const claims = { technology: 'tdx' as const, registers: {} };
+    const image = await appraiseCode(policy, claims, BUNDLE, VENDOR, { launch: COMPOSE, ...uncompared });
+    expect(image).toMatchObject({ status: 'unavailable', anchor: 'self-asserted' });
+    // What no reference values could mend fails with them and without.
+    expect((await judge('snp', { hostdata: hash('sha256', OTHER) }, uncompared)).status).toBe('failed');
+    expect((await judge('tdx', { rtmr3: D }, uncompared)).status).toBe('failed');
+    expect((await judge('tpm', { pcr14: PCR14 }, uncompared)).status).toBe('failed');
+  });
+
   promise('P3', 'and an image of a platform that nothing lists', async () => {
     const policy = { code: 'required', reference: 'any' } as const;
     const claims = { technology: 'tdx' as const, registers: {} };

@@ -7,11 +7,12 @@
  *   counts where the image itself is compared with reference values.
  * - `provider-vtpm`: a TPM of whoever runs the machine.
  * - `simulator`: the same under a simulator's root, or under a key on the caller's word.
- * - `self-asserted`: nobody but what is being judged. It never passes where code is demanded.
+ * - `self-asserted`: nobody but what is being judged. It never passes where code is demanded. What reference values
+ *   could still say differently is `unavailable` as long as there are none, and fails where they do not say it.
  *
  * @module
  */
-import type { EvidenceBundle, ReferenceEntry } from '@vitrine/documents';
+import type { EvidenceBundle, ReferenceEntry } from '@vitrine/documents/evidence';
 import type { LaunchJudgement } from './launch/judge.ts';
 import { findManifest } from './manifest-anchor.ts';
 import type { AppraisalPolicy } from './policy.ts';
@@ -31,6 +32,8 @@ export interface CodeContext {
   readonly launch?: LaunchJudgement;
   /** The reference values that the evidence equals, where there are any. */
   readonly entry?: ReferenceEntry;
+  /** Whether there are any to compare with. Where there are none, what only they can say is open, and nothing is wrong. */
+  readonly compared?: boolean;
 }
 
 /** Names the anchor of each link, firmware → kernel → root file system → enclave → manifest → server code. */
@@ -39,7 +42,7 @@ export async function appraiseCode(
   claims: Pick<Claims, 'technology' | 'registers'>,
   bundle: EvidenceBundle | undefined,
   anchor: { readonly name: string; readonly simulator: boolean },
-  { launch, entry }: CodeContext = {},
+  { launch, entry, compared = true }: CodeContext = {},
 ): Promise<Check> {
   // A document that the evidence does not commit to was brought by somebody to be believed.
   if (launch?.refusal !== undefined) return selfAsserted(launch.refusal);
@@ -56,7 +59,7 @@ export async function appraiseCode(
     simulator: anchor.simulator,
     isListed: entry !== undefined || policy.reference === 'required',
   });
-  return judgeChain(chain, bundle, anchor.simulator, claims.technology);
+  return judgeChain(chain, bundle, anchor.simulator, { technology: claims.technology, compared });
 }
 
 type Finding = Pick<Check, 'expected' | 'actual' | 'message'>;
@@ -97,7 +100,7 @@ function judgeChain(
   chain: Chain,
   { manifest }: EvidenceBundle,
   isSimulated: boolean,
-  technology: Claims['technology'],
+  { technology, compared }: { readonly technology: Claims['technology']; readonly compared: boolean },
 ): Check {
   const weakest = LINKS.map((link) => chain[link]).reduce((worst, one) =>
     ANCHORS.indexOf(one) > ANCHORS.indexOf(worst) ? one : worst,
@@ -109,7 +112,8 @@ function judgeChain(
       technology === 'snp'
         ? `${shown}: nothing says that the launch digest covers more than firmware; reference values for the whole image do.`
         : `${shown}: the guest image measures what it starts, and nothing lists this image.`;
-    return { id: ID, status: 'failed', anchor: weakest, expected, actual: weakest, message };
+    const status = compared ? 'failed' : 'unavailable';
+    return { id: ID, status, anchor: weakest, expected, actual: weakest, message };
   }
   if (weakest === 'provider-vtpm') {
     const expected = 'hardware or a listed platform image';

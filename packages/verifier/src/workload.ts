@@ -9,45 +9,15 @@
  *
  * @module
  */
-import type { BootBinding, ReferenceEntry, ReferenceValues } from '@vitrine/documents';
+import type { BootBinding, ReferenceEntry, ReferenceValues } from '@vitrine/documents/evidence';
+import { COMPARED_REGISTERS } from './compared-registers.ts';
 import type { LaunchJudgement } from './launch/judge.ts';
 import { hostDataOf } from './manifest-anchor.ts';
 import type { AppraisalPolicy } from './policy.ts';
-import type { Check, Claims, TechnologyName } from './result.ts';
+import type { Check, Claims } from './result.ts';
 
 export const WORKLOAD_CHECKS = ['workload.reference', 'workload.code', 'workload.denied'] as const;
 
-/**
- * In which order registers are compared, along the chain of measurement, so that a difference is
- * reported where it begins. `zero` must be zero in the evidence unless the reference values name
- * them or what explains them; `optional` are compared only where named. `launch` is where a launch document is compared.
- */
-const REGISTERS: Readonly<
-  Record<
-    TechnologyName,
-    {
-      readonly order: readonly string[];
-      readonly zero: readonly string[];
-      readonly optional: readonly string[];
-      readonly launch?: string;
-    }
-  >
-> = {
-  tdx: {
-    order: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'mrconfigid', 'mrowner', 'mrownerconfig', 'rtmr3'],
-    zero: ['mrconfigid', 'mrowner', 'mrownerconfig'],
-    optional: [],
-    launch: 'mrconfigid',
-  },
-  sgx: { order: ['mrenclave', 'configid'], zero: ['configid'], optional: [] },
-  snp: { order: ['measurement', 'hostdata'], zero: ['hostdata'], optional: [], launch: 'hostdata' },
-  nitro: { order: ['pcr0', 'pcr1', 'pcr2', 'pcr3', 'pcr4', 'pcr8'], zero: [], optional: ['pcr3', 'pcr4', 'pcr8'] },
-  tpm: {
-    order: ['pcr0', 'pcr2', 'pcr4', 'pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
-    zero: [],
-    optional: ['pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
-  },
-};
 /** Where the manifest is extended at launch; compared after it, since its digest explains more than the register's. */
 const MANIFEST_REGISTER = 'rtmr3';
 
@@ -133,7 +103,7 @@ async function difference(
   launch: LaunchJudgement | undefined,
 ): Promise<Difference | undefined> {
   const expectedRegisters: Readonly<Record<string, string | undefined>> = entry.registers;
-  const { order, zero, optional, launch: launchRegister } = REGISTERS[claims.technology];
+  const { order, zero, optional, launch: launchRegister } = COMPARED_REGISTERS[claims.technology];
   const manifestChanged = boot !== undefined && boot.manifestDigest !== entry.manifestDigest;
   const changedManifest = (rank: number): Difference => ({
     rank,

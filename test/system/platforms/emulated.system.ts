@@ -61,6 +61,7 @@ promise.unless(
         () => join(user.home, 'simulator', 'root.pem'),
         (digest) => simulatedReferenceValues(VERSION, digest),
       ),
+      roots: async () => '[{ kind: tpm-pcr }]',
       chain: /manifest: simulator/,
       derivable: /whoever runs the virtual TPM/,
     });
@@ -81,6 +82,7 @@ promise(
         () => join(user.home, 'simulator', 'ark.pem'),
         (digest) => simulatedSnpReferenceValues(VERSION, digest),
       ),
+      roots: async () => '[{ kind: snp-derived-key }]',
       chain: /manifest: simulator/,
       derivable: /any guest on this chip/,
     });

@@ -18,6 +18,8 @@ export interface Machine {
   trustFlags(server: Running): readonly string[] | Promise<readonly string[]>;
   /** The same for programs. */
   trust(server: Running): Promise<AttestedTransportOptions>;
+  /** What wraps the root of keys, as `roots` of the configuration. */
+  roots(): Promise<string>;
   /** What `workload.code` has to say of the links. */
   readonly chain: RegExp;
   /** What `verify` has to say of who else can derive the root. */
@@ -29,7 +31,12 @@ export async function journey(user: Workplace, machine: Machine): Promise<void> 
   const releaseKey = await prepareBox(user);
   const upgrade = `{ kind: signed, keys: ["${releaseKey}"], threshold: 1 }`;
   const configure = async (number: number, versions: string): Promise<string> => {
-    await configureBox(user, { number, upgrade, versions, more: 'logs: { child: drop }' });
+    await configureBox(user, {
+      number,
+      upgrade,
+      versions,
+      more: `logs: { child: drop }\nroots: ${await machine.roots()}`,
+    });
     const { stdout, stderr, code } = await user.run(['config', 'hash']);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     return stdout.trim();

@@ -43,14 +43,17 @@ promise.unless(
     const user = workplace(EMULATED);
     ends.push(() => user.dispose());
     const releaseKey = await prepareBox(user);
-    await configureBox(user, {
-      number: 1,
-      upgrade: `{ kind: signed, keys: ["${releaseKey}"], threshold: 1 }`,
-      versions: 'version: 1',
-      more: 'logs: { child: drop }',
-    });
     const device = join(user.directory, 'sev-guest');
-    await writeFile(device, (await user.run(['config', 'hash'])).stdout.trim());
+    const launchedFor = async (number: number, roots: string): Promise<void> => {
+      await configureBox(user, {
+        number,
+        upgrade: `{ kind: signed, keys: ["${releaseKey}"], threshold: 1 }`,
+        versions: 'version: 1',
+        more: `logs: { child: drop }\nroots: ${roots}`,
+      });
+      await writeFile(device, (await user.run(['config', 'hash'])).stdout.trim());
+    };
+    await launchedFor(1, '[{ kind: snp-derived-key }]');
     const machine = ['--platform', 'sev-snp', '--device', device];
     const both = ['--root', 'snp', '--root', `tpm:${tpm.path}`];
 
@@ -58,7 +61,15 @@ promise.unless(
     const hidden = String(await called(user, one, 'hide', 'kept'));
     await one.stop();
 
-    const changed = await user.start([...machine, ...both, '--root-from', 'snp']);
+    const unnamed = await user.run(['run', '--listen', '127.0.0.1:0', ...machine, ...both, '--root-from', 'snp']);
+    expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining('has to stand in the manifest') });
+    await launchedFor(2, '[{ kind: snp-derived-key }, { kind: tpm-pcr }]');
+    expect(await user.run(['release', 'make', 'next.json'])).toMatchObject({ code: 0 });
+    const release = ['--root-from', 'snp', '--release', 'next.json'];
+    const unsigned = await user.run(['run', '--listen', '127.0.0.1:0', ...machine, ...both, ...release]);
+    expect(unsigned).toMatchObject({ code: 2, stderr: expect.stringContaining('0 of 1 listed keys') });
+    expect(await user.run(['release', 'sign', 'next.json', '--owner-key', 'release.pem'])).toMatchObject({ code: 0 });
+    const changed = await user.start([...machine, ...both, ...release]);
     expect(rootOf(changed)).toBe(rootOf(one));
     const before = slotsOf(user);
     expect(before).toContain('"tpm-pcr"');
@@ -69,7 +80,7 @@ promise.unless(
     await changed.stop();
 
     const alone = await user.run(['run', '--listen', '127.0.0.1:0', ...machine]);
-    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('snp-derived-key and tpm-pcr') });
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringContaining('has to stand in the manifest') });
     const again = await user.start([...machine, ...both]);
     expect(rootOf(again)).toBe(rootOf(one));
     const shown = await user.run([

@@ -79,6 +79,7 @@ describe('a socket that is no TPM', () => {
     ['hangs up', (socket) => socket.destroy()],
     ['says too much', (socket) => socket.write(Buffer.alloc(5000))],
     ['says one byte more', (socket) => socket.write(Buffer.from('80010000000a0000000000', 'hex'))],
+    ['speaks another protocol in few words', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['speaks another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n'.repeat(200))],
   ])('%s: a failure of the hardware', async (_, answer) => {
     await expect(openTpm(await speaking(answer), limits)).rejects.toMatchObject({ code: 'attester.hardware' });

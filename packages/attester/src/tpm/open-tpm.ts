@@ -81,7 +81,8 @@ async function socketChannel(path: string): Promise<TpmChannel> {
     if (waiting === undefined) return end(new Error('it said something without being asked'));
     received = concatBytes(received, chunk);
     const size = received.length < 6 ? undefined : new DataView(received.buffer).getUint32(2);
-    const isWhole = size !== undefined && received.length >= size;
+    // What says to be longer than any answer need not be waited for: it is none.
+    const isWhole = size !== undefined && (received.length >= size || size > MAX_TPM_BYTES);
     if (!isWhole && received.length <= MAX_TPM_BYTES) return;
     const answer = received;
     received = new Uint8Array(0);

@@ -125,7 +125,7 @@ test('an answer that does not come is a failure of the hardware, after which not
 test('an error of the device is a failure of the hardware', async () => {
   await expect(transportOver(answering(new Error('EIO')), limits()).exchange(COMMAND)).rejects.toMatchObject({
     code: 'attester.hardware',
-    message: 'the TPM could not be asked: EIO',
+    message: 'the TPM could not be asked: EIO. Start again what uses it once the TPM is there',
   });
 });
 

@@ -67,7 +67,11 @@ export function transportOver(channel: TpmChannel, limits: TpmLimits): TpmTransp
       broken ??=
         cause instanceof VitrineError
           ? cause
-          : new VitrineError('attester.hardware', `the TPM could not be asked: ${message(cause)}`, { cause });
+          : new VitrineError(
+              'attester.hardware',
+              `the TPM could not be asked: ${message(cause)}. Start again what uses it once the TPM is there`,
+              { cause },
+            );
       throw broken;
     }
   };

@@ -77,7 +77,7 @@ test('a kernel without these files says what it takes', async () => {
   const { files } = machine();
   const error = await measureIntoRtmr({ files, root: '/sys/none' }, DIGEST).catch((cause: unknown) => cause);
   expect(error).toMatchObject({ code: 'attester.unavailable' });
-  expect(String(error)).toMatch(/Linux 6\.16.*MRCONFIGID/);
+  expect(String(error)).toMatch(/Linux 6\.16/);
 });
 
 test.each([

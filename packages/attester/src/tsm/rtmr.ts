@@ -56,7 +56,7 @@ export async function measureIntoRtmr(
   if (register === undefined) {
     throw new VitrineError(
       'attester.unavailable',
-      `there is no ${root}/rtmr3:sha384, so the manifest cannot be measured: this needs Linux 6.16 or later in the TD; or launch the TD with the manifest's digest as MRCONFIGID`,
+      `there is no ${root}/rtmr3:sha384, so the manifest cannot be measured: this needs Linux 6.16 or later in the TD`,
     );
   }
   if (sameBytes(register, expected)) return 'was-extended';

@@ -138,7 +138,7 @@ promise('P3', 'from the same manifest no release is made', async () => {
 });
 
 const wrong: Readonly<Record<string, readonly [readonly string[], RegExp]>> = {
-  'no action': [[], /expected make, sign, witness or show/],
+  'no action': [[], /expected make, deny, sign, witness or show/],
   'an unknown action': [['sing', 'r.json'], /did you mean "sign"/],
   'no file': [['sign'], /expected the file of the release/],
   'two files': [['show', 'r.json', 'r.json'], /unexpected argument/],

@@ -8,7 +8,7 @@ import { lookup } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
+import { readDenyList } from '@vitrine/client/deny-lists';
 import {
   type Manifest,
   manifestDigest,
@@ -33,12 +33,12 @@ import { type Arguments, parseArguments } from '../command.ts';
 import { findConfiguration, resolveHere } from '../configuration.ts';
 import { EXIT } from '../exit-code.ts';
 import { firstScreen, type Hosted } from '../first-screen.ts';
-import { endorsementsFor, handoverWay } from '../handover.ts';
+import { endorsementsFor, type HandoverWay, handoverWay } from '../handover.ts';
 import { userHome } from '../home.ts';
 import { readText } from '../inputs.ts';
 import { type PlatformChoice, platformChoice } from '../platform/choice.ts';
 import { autoPlatform } from '../platform/detect.ts';
-import { requireHostable } from '../platform/requirements.ts';
+import { requireConfiguration, requireHostable, requireInitData, requireRoot } from '../platform/requirements.ts';
 import { trustFlags } from '../platform/trust-flags.ts';
 import { flagsOf, metricsPort } from '../run-flags.ts';
 import { runSpec } from '../specs/run.ts';
@@ -57,20 +57,25 @@ export async function runRun(args: readonly string[], keydProgram?: string): Pro
   const parsed = parseArguments(args, runSpec.options);
   const { values } = parsed;
   const platform = platformChoice(values, () => autoPlatform(existsSync));
+  const home = userHome();
+  const handover = handoverWay(values, home);
   const read = await findConfiguration(values.config);
+  requireConfiguration(platform.name, read);
   const settings = settingsOf(read, flagsOf(parsed));
   requireHostable(platform.name, settings, read);
+  requireInitData(platform);
   const metrics = values.metrics === undefined ? undefined : metricsPort(values.metrics);
   const release =
     values.release === undefined ? undefined : parseDocument(readText(values.release), releaseShape, values.release);
 
-  const home = userHome();
   const resolved = await resolveHere({
     settings,
     lock: read !== undefined,
     ...(read === undefined ? {} : { file: read.file }),
   });
-  return serve({ settings, resolved, home, values: { ...values, metrics, release }, platform }, keydProgram);
+  requireRoot(platform, resolved.manifest, values.genesis === true || handover !== undefined);
+  const plan = { settings, resolved, home, values: { ...values, metrics, release }, platform };
+  return serve({ ...plan, ...(handover === undefined ? {} : { handover }) }, keydProgram);
 }
 
 type Values = Omit<Arguments<typeof runSpec.options>['values'], 'metrics' | 'release'> & {
@@ -84,13 +89,13 @@ interface Plan {
   readonly home: string;
   readonly values: Values;
   readonly platform: PlatformChoice;
+  readonly handover?: HandoverWay;
 }
 
 async function serve(plan: Plan, keydProgram: string | undefined): Promise<number> {
-  const { resolved, home, values, platform } = plan;
+  const { resolved, home, values, platform, handover } = plan;
   const { manifest } = resolved;
   requireEnforced(manifest);
-  const handover = handoverWay(values, home);
   const keys = await startKeyd({
     manifest,
     home,
@@ -99,6 +104,7 @@ async function serve(plan: Plan, keydProgram: string | undefined): Promise<numbe
     genesis: values.genesis === true,
     ...(values.release === undefined ? {} : { release: values.release }),
     ...(handover === undefined ? {} : { handover }),
+    denyLists: await Promise.all((values['deny-list'] ?? []).map(readDenyList)),
     bubblewrap: await usableBubblewrap(process.env),
   });
   try {
@@ -108,7 +114,8 @@ async function serve(plan: Plan, keydProgram: string | undefined): Promise<numbe
   }
 }
 
-async function host({ settings, resolved, home, values, platform }: Plan, keys: SpawnedKeyService): Promise<number> {
+async function host(plan: Plan, keys: SpawnedKeyService): Promise<number> {
+  const { settings, resolved, home, values } = plan;
   const { manifest } = resolved;
   const { housing, why } = await chooseHousing({
     template: resolved.template,
@@ -125,7 +132,6 @@ async function host({ settings, resolved, home, values, platform }: Plan, keys: 
     signerProgram: SIGNER_PROGRAM,
     onLog: (line) => process.stderr.write(`vitrine: ${clean(line)}\n`),
   });
-  const digest = await manifestDigest(manifest);
   const enclave = await startEnclave({
     manifest,
     housing,
@@ -140,20 +146,37 @@ async function host({ settings, resolved, home, values, platform }: Plan, keys: 
     now: () => new Date(),
     randomBytes: (length) => randomBytes(length),
   });
+  try {
+    return await attend(plan, keys, enclave, { obtained: housing.obtained, ...(why === undefined ? {} : { why }) });
+  } catch (cause) {
+    // Behind an error nothing may go on running.
+    await enclave.stop(0);
+    throw cause;
+  }
+}
+
+/** Until the enclave ends, however that happens. */
+async function attend(
+  { resolved: { manifest }, home, values, platform }: Plan,
+  keys: SpawnedKeyService,
+  enclave: RunningEnclave,
+  sandbox: Hosted['sandbox'],
+): Promise<number> {
   const stopped = stopOnSignals(enclave);
   rewrapOnSignal(keys);
   const ready = enclave.ready.catch((failure: unknown) => {
-    if (housing.obtained.process === 'bwrap') process.stderr.write(SANDBOX_HINT);
+    if (sandbox.obtained.process === 'bwrap') process.stderr.write(SANDBOX_HINT);
     throw failure;
   });
   const started = await Promise.race([ready.then(() => true), stopped.then(() => false)]);
   if (!started) return EXIT.done;
 
+  const digest = await manifestDigest(manifest);
   const hosted: Hosted = {
     url: enclave.url,
     manifest,
     manifestDigest: digest,
-    sandbox: { obtained: housing.obtained, ...(why === undefined ? {} : { why }) },
+    sandbox,
     platform: platform.name,
     trust: await trustFlags(platform.name, join(home, 'run', manifest.name), digest, enclave.evidence),
     keys: { isolation: keys.obtained, ...(keys.appRoot === undefined ? {} : { appRoot: keys.appRoot }) },

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { UsageError } from '@vitrine/documents';
 import { expect, test } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
@@ -37,8 +38,8 @@ test.each<[string, PlatformFlags, object]>([
   ],
   [
     'a change of source',
-    { platform: 'tdx', root: ['tpm:/a'], 'root-from': ['ephemeral'] },
-    { name: 'tdx', roots: [{ kind: 'tpm', device: '/a' }], formerRoots: [{ kind: 'ephemeral' }] },
+    { platform: 'tdx', root: ['tpm:/a'], 'root-from': ['snp'] },
+    { name: 'tdx', roots: [{ kind: 'tpm', device: '/a' }], formerRoots: [{ kind: 'snp', device: '/dev/sev-guest' }] },
   ],
 ])('%s', (_what, flags, choice) => {
   const made = platformChoice(flags, never);
@@ -50,6 +51,23 @@ test('auto is what was found', () => {
   expect(platformChoice({ platform: 'auto' }, () => 'dstack').name).toBe('dstack');
 });
 
+test('paths are absolute, since the key service is somewhere else, and URLs stay', () => {
+  const root = ['tpm:tpm.sock'];
+  expect(platformChoice({ platform: 'sev-snp', device: './d', root, 'root-from': root }, never)).toEqual({
+    name: 'sev-snp',
+    device: resolve('d'),
+    roots: [{ kind: 'tpm', device: resolve('tpm.sock') }],
+    formerRoots: [{ kind: 'tpm', device: resolve('tpm.sock') }],
+  });
+  const guest = { platform: 'coco', device: 'http://127.0.0.1:8006', 'init-data': 'a.toml' };
+  expect(platformChoice(guest, never)).toEqual({
+    name: 'coco',
+    device: 'http://127.0.0.1:8006',
+    initData: resolve('a.toml'),
+    roots: [],
+  });
+});
+
 promise('P7', 'the simulator is never mixed with a real platform', () => {
   expect(() => platformChoice({ platform: 'tdx', root: ['simulator'] }, never)).toThrow(/protects nothing here/);
   expect(() => platformChoice({ root: ['tpm'] }, never)).toThrow(/in the simulator/);
@@ -59,7 +77,7 @@ promise('P7', 'the simulator is never mixed with a real platform', () => {
 test.each<[PlatformFlags, RegExp]>([
   [{ platform: 'sgx' }, /expected one of auto, simulator, tdx, sev-snp, tpm, dstack, coco, found "sgx"/],
   [{ platform: 'dstak' }, /did you mean dstack\?/],
-  [{ platform: 'tdx', root: ['tpm', 'tpm:/other'] }, /two sources of one kind/],
+  [{ platform: 'tdx', root: ['tpm', 'tpm:/other'] }, /of two kinds, found tpm and tpm/],
   [{ platform: 'tdx', root: ['kbs'] }, /expected kbs:URL#REPOSITORY\/TYPE\/TAG/],
   [{ platform: 'tdx', root: ['kbs:https://a#b/c'] }, /expected kbs:URL/],
   [{ platform: 'tdx', root: ['kbs:https://a#b/c/d#e'] }, /expected kbs:URL/],
@@ -67,7 +85,21 @@ test.each<[PlatformFlags, RegExp]>([
   [{ platform: 'tdx', root: ['snp:/dev/x'] }, /expected one of snp/],
   [{ platform: 'tdx', root: [''] }, /expected one of snp/],
   [{ platform: 'tdx', root: ['TPM'] }, /expected one of snp/],
+  [{ platform: 'tdx', device: '/dev/tdx_guest' }, /a fixed place/],
+  [{ platform: 'tdx', root: ['kbs:HTTPS://a#b/c/d'] }, /expected kbs:URL/],
+  [{ platform: 'tdx', root: ['tpm'], 'root-from': ['ephemeral'] }, /gone with its start/],
+  [{ platform: 'tpm', device: '/a', root: ['tpm:/b'] }, /found \/a and \/b/],
+  [{ platform: 'tpm', device: '/a', root: ['ephemeral'], 'root-from': ['tpm:/b'] }, /found \/a and \/b/],
+  [{ platform: 'tdx', root: ['tpm:/b'], 'root-from': ['tpm'] }, /found \/b and \/dev\/tpmrm0/],
 ])('%o is refused', (flags, message) => {
   expect(() => platformChoice(flags, never)).toThrow(UsageError);
   expect(() => platformChoice(flags, never)).toThrow(message);
+});
+
+promise('P7', 'a password in the URL of a key broker is neither taken nor shown', () => {
+  for (const url of ['https://me:hunter2@kbs.example', 'https://kbs.example/?token=hunter2']) {
+    const given = (): unknown => platformChoice({ platform: 'coco', root: [`kbs:${url}#a/b/c`] }, never);
+    expect(given).toThrow(/no user, password or query/);
+    expect(given).not.toThrow(/hunter2/);
+  }
 });

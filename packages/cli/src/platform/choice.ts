@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { resolve } from 'node:path';
 import {
   type Infer,
   list,
@@ -71,26 +72,57 @@ export interface PlatformFlags {
 export function platformChoice(flags: PlatformFlags, detected: () => PlatformName): PlatformChoice {
   const name = nameOf(flags.platform ?? 'simulator', detected);
   if (flags.device !== undefined && name === 'simulator') {
-    throw new UsageError('platform.device', '--device says where a real platform is found; the simulator has none');
+    throw new UsageError(
+      'platform.device',
+      '--device says where a real platform is found; the simulator has none: name one with --platform, or leave it out',
+    );
+  }
+  if (flags.device !== undefined && name === 'tdx') {
+    throw new UsageError(
+      'platform.device',
+      '--device: the kernel has a fixed place for the interfaces of TDX; leave it out, and name a TPM with --root tpm:DEVICE',
+    );
   }
   const initData = flags['init-data'];
   if (initData !== undefined && name !== 'coco') {
     throw new UsageError(
       'platform.init-data',
-      '--init-data is for --platform coco; other platforms have no such document',
+      `--init-data is for --platform coco, and this is ${name}, which has no such document; leave it out`,
     );
   }
-  const device = flags.device === undefined ? {} : { device: flags.device };
-  const roots =
-    flags.root === undefined ? usualRoots(name, flags.device) : rootsOf('--root', flags.root, name, flags.device);
-  const former = flags['root-from'];
+  const device = flags.device === undefined ? undefined : placeOf(flags.device);
+  const roots = flags.root === undefined ? usualRoots(name, device) : rootsOf('--root', flags.root, name, device);
+  const former =
+    flags['root-from'] === undefined ? undefined : rootsOf('--root-from', flags['root-from'], name, device);
+  if (former?.some(({ kind }) => kind === 'ephemeral')) {
+    throw new UsageError(
+      'platform.root',
+      '--root-from: what an ephemeral secret wrapped is gone with its start; name what wraps the root now',
+    );
+  }
+  requireOneTpm([...(name === 'tpm' ? usualRoots(name, device) : []), ...roots, ...(former ?? [])]);
   return {
     name,
-    ...device,
-    ...(name === 'coco' ? { initData: initData ?? INIT_DATA_FILE } : {}),
+    ...(device === undefined ? {} : { device }),
+    ...(name === 'coco' ? { initData: initData === undefined ? INIT_DATA_FILE : resolve(initData) } : {}),
     roots,
-    ...(former === undefined ? {} : { formerRoots: rootsOf('--root-from', former, name, flags.device) }),
+    ...(former === undefined ? {} : { formerRoots: former }),
   };
+}
+
+/** One connection serves evidence, secrets and anchor: of two TPMs, one would silently stand for the other. */
+function requireOneTpm(roots: readonly RootChoice[]): void {
+  const devices = new Set(roots.flatMap((one) => (one.kind === 'tpm' ? [one.device] : [])));
+  if (devices.size < 2) return;
+  throw new UsageError(
+    'platform.tpm',
+    `expected one TPM for everything, found ${[...devices].join(' and ')}; name the same with --device, --root and --root-from`,
+  );
+}
+
+/** The key service has another current directory, so a path has to say all. */
+function placeOf(given: string): string {
+  return /^https?:\/\//.test(given) ? given : resolve(given);
 }
 
 function nameOf(given: string, detected: () => PlatformName): PlatformName {
@@ -133,7 +165,10 @@ function rootsOf(
   const roots = given.map((one) => rootOf(flag, one, name, device));
   const kinds = roots.map(({ kind }) => kind);
   if (new Set(kinds).size !== kinds.length) {
-    throw new UsageError('platform.root', `${flag}: two sources of one kind are no two sources: ${kinds.join(', ')}`);
+    throw new UsageError(
+      'platform.root',
+      `${flag}: two sources have to be of two kinds, found ${kinds.join(' and ')}; leave one out`,
+    );
   }
   if (kinds.includes('simulator') !== (name === 'simulator')) {
     throw new UsageError(
@@ -149,7 +184,7 @@ function rootsOf(
 function rootOf(flag: string, given: string, name: PlatformName, device: string | undefined): RootChoice {
   const [, kind = '', rest] = /^([a-z]+)(?::(.+))?$/.exec(given) ?? [];
   const own = (platform: PlatformName, usual: string): string => (name === platform ? (device ?? usual) : usual);
-  if (kind === 'tpm') return { kind, device: rest ?? own('tpm', TPM_DEVICE) };
+  if (kind === 'tpm') return { kind, device: rest === undefined ? own('tpm', TPM_DEVICE) : resolve(rest) };
   if (kind === 'kbs') return kbsOf(flag, rest ?? '');
   if (rest === undefined) {
     if (kind === 'simulator' || kind === 'ephemeral') return { kind };
@@ -162,7 +197,12 @@ function rootOf(flag: string, given: string, name: PlatformName, device: string 
 function kbsOf(flag: string, rest: string): RootChoice {
   const [url = '', resource = '', ...more] = rest.split('#');
   const isResource = /^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+$/.test(resource);
-  if (more.length === 0 && isResource && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (parsed !== undefined && (parsed.username !== '' || parsed.password !== '' || parsed.search !== '')) {
+    // Without the URL: it could have a password in it.
+    throw new UsageError('platform.root', `${flag}: the URL of a key broker has no user, password or query`);
+  }
+  if (more.length === 0 && isResource && parsed !== undefined && /^https?:\/\//.test(url)) {
     return { kind: 'kbs', url, resource };
   }
   throw new UsageError(

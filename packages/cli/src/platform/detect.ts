@@ -56,8 +56,8 @@ export function detectPlatforms(exists: (path: string) => boolean): readonly Det
           ? []
           : [
               {
-                what: 'the kernel cannot extend run-time registers',
-                remedy: 'use Linux 6.16 or newer, or have MRCONFIGID name the manifest at launch',
+                what: 'the kernel shows no run-time registers',
+                remedy: 'use Linux 6.16 or newer',
               },
             ]),
       ],

@@ -1,8 +1,9 @@
 /**
  * From the words of `--platform` and `--root` to evidence and root secrets, inside the key service.
  *
- * Devices are opened while the service may still be root; all else happens as its own user. The manifest's digest
- * goes into the platform's register before anything is quoted, so no evidence exists without it.
+ * Devices are opened while the service may still be root; all else happens as its own user. Where the enclave itself
+ * measures the manifest (TDX, TPM), that is done before anything is quoted. Where the launch did (dstack, CoCo), another
+ * manifest does not start. HOST_DATA of SEV-SNP without it is said to the operator.
  *
  * @module
  */
@@ -31,6 +32,7 @@ import { simulatorAnchor } from '@vitrine/verifier';
 import { VERSION } from '../version.ts';
 import { SNP_DEVICE } from './choice.ts';
 import { type Devices, realDevices } from './devices.ts';
+import { hostDataWarning } from './host-data.ts';
 import { agentSocket, clocks, type Inside, monotonic, type Opened, openCocoGuest } from './inside.ts';
 import type { KeydArguments } from './keyd-arguments.ts';
 import { openAnchor } from './open-anchor.ts';
@@ -107,9 +109,12 @@ async function openHardware(
     case 'tdx':
       return openTdx(devices, manifestDigest);
     case 'sev-snp':
-      return opened.guest === undefined
-        ? tsmQuoteSource({ files: devices.files, technology: 'snp', ...clocks })
-        : sevGuestQuoteSource(opened.guest);
+      return withHostData(
+        opened.guest === undefined
+          ? tsmQuoteSource({ files: devices.files, technology: 'snp', ...clocks })
+          : sevGuestQuoteSource(opened.guest),
+        manifestDigest,
+      );
     case 'tpm': {
       const { tpm } = opened;
       if (tpm === undefined) throw new TypeError('the TPM was not opened');
@@ -135,6 +140,12 @@ async function openHardware(
       return cocoQuoteSource(guest, { tee, initData });
     }
   }
+}
+
+async function withHostData(source: QuoteSource, manifestDigest: string): Promise<QuoteSource> {
+  const warning = await hostDataWarning(source, manifestDigest);
+  if (warning !== undefined) process.stderr.write(`${warning}\n`);
+  return source;
 }
 
 async function openTdx({ files, endorsements }: Devices, manifestDigest: string): Promise<QuoteSource> {

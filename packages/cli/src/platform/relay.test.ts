@@ -40,9 +40,12 @@ test('what goes in comes out at its address and nowhere else, and all of it ends
 
 test('an address that nobody listens at closes the connection', async () => {
   const url = 'http://127.0.0.1:1/';
-  const relays = await openRelays([url], undefined);
+  const unreached: string[] = [];
+  const relays = await openRelays([url], undefined, (...what) => unreached.push(what.join(' ')));
   try {
     expect(await ask(relays.socketFor(url), 'hello')).toBe('');
+    expect(await ask(relays.socketFor(url), 'again')).toBe('');
+    expect(unreached).toEqual(['http://127.0.0.1:1/ ECONNREFUSED']);
   } finally {
     await relays.close();
   }

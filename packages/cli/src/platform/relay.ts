@@ -41,10 +41,12 @@ export function targetOf(text: string): RelayTarget {
  * Opens one socket for each address.
  *
  * @param owner - Who may use them; absent: who called.
+ * @param onUnreached - Told when an address takes no connection: inside that looks like one that broke off.
  */
 export async function openRelays(
   urls: readonly string[],
   owner: { readonly uid: number; readonly gid: number } | undefined,
+  onUnreached: (url: string, code: string) => void = () => undefined,
 ): Promise<Relays> {
   const directory = await mkdtemp(join(tmpdir(), 'vitrine-out-'));
   const files = new Map<string, string>();
@@ -58,7 +60,7 @@ export async function openRelays(
   try {
     for (const url of new Set(urls)) {
       const file = join(directory, `${files.size}`);
-      servers.push(await listen(file, targetOf(url), open));
+      servers.push(await listen(file, targetOf(url), open, (code) => onUnreached(url, code)));
       if (owner !== undefined) await chown(file, owner.uid, owner.gid);
       files.set(url, file);
     }
@@ -78,9 +80,24 @@ export async function openRelays(
   };
 }
 
-function listen(file: string, target: RelayTarget, open: Set<Socket>): Promise<Server> {
+function listen(
+  file: string,
+  target: RelayTarget,
+  open: Set<Socket>,
+  onUnreached: (code: string) => void,
+): Promise<Server> {
+  let isUnreached = false;
   const server = createServer({ allowHalfOpen: true }, (inside) => {
     const outside = connect({ ...target, allowHalfOpen: true });
+    outside.once('connect', () => {
+      isUnreached = false;
+    });
+    outside.once('error', ({ code = 'unknown' }: NodeJS.ErrnoException) => {
+      // Without an address of the other end there was no connection; each try of many need not be told.
+      if (outside.remoteAddress !== undefined || isUnreached) return;
+      isUnreached = true;
+      onUnreached(code);
+    });
     for (const [from, to] of [
       [inside, outside],
       [outside, inside],

@@ -5,10 +5,10 @@
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EvidenceService, encodePem } from '@vitrine/attester';
-import { VitrineError } from '@vitrine/documents';
+import { UsageError, VitrineError } from '@vitrine/documents';
 import { simulatedReferenceValues } from '@vitrine/simulator';
 import { VERSION } from '../version.ts';
 import type { PlatformName } from './choice.ts';
@@ -35,9 +35,21 @@ export async function trustFlags(
   return [];
 }
 
+/** Whole or not at all: a user may be reading it for a former start. */
 function write(directory: string, file: string, content: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  writeFileSync(file, content);
+  const whole = `${file}.${process.pid}.tmp`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(whole, content, { mode: 0o600 });
+    renameSync(whole, file);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new UsageError(
+      'platform.files',
+      `${file} cannot be written (${code}), and what verifies this server is told there; make its folder writable, or name another with VITRINE_HOME`,
+      { cause },
+    );
+  }
 }
 
 /** The key that the TPM of this machine signs with, as its own evidence says it: good for who trusts the machine. */

@@ -36,7 +36,8 @@ export async function formerPolicy(file: string, release: Release): Promise<Upgr
   return manifest.upgrade ?? { kind: 'pinned' };
 }
 
-function readManifest(file: string): Manifest {
+/** The manifest, or the one in the evidence bundle, in `file`. Nothing is verified. */
+export function readManifest(file: string): Manifest {
   const text = readText(file);
   const value = parseJsonFile(text, file);
   const isBundle = typeof value === 'object' && value !== null && '__cmwc_t' in value;

@@ -1,5 +1,5 @@
 /**
- * `vitrine release sign`.
+ * `vitrine release sign`: of a release, or of a deny-list.
  *
  * @module
  */
@@ -7,7 +7,8 @@ import { type Release, releaseSigned, toBase64Url, UsageError } from '@vitrine/d
 import { EXIT } from '../exit-code.ts';
 import { readOwnerKey } from '../owner-key.ts';
 import { clean } from '../terminal.ts';
-import { named, print, readReleaseFile, replaceRelease } from './release-file.ts';
+import { formatList, isDenyList, listNamed, readListToChange, withSignature } from './deny-list-file.ts';
+import { changing, format, named, print, readReleaseFile } from './release-file.ts';
 
 export interface SignFlags {
   readonly 'owner-key'?: string;
@@ -22,18 +23,40 @@ export async function signRelease(file: string, flags: SignFlags): Promise<numbe
       'expected --owner-key FILE: your release key; "vitrine secrets keygen FILE" makes one',
     );
   }
-  const release = readReleaseFile(file);
-  const { publicKey, sign } = readOwnerKey(keyFile);
-  if (release.signatures.some(({ key }) => key === publicKey)) {
-    throw new UsageError('release.signed', `${file} has a signature of ${publicKey} already`);
-  }
-  const signature = toBase64Url(await sign(releaseSigned(release)));
-  const signed: Release = { ...release, signatures: [...release.signatures, { key: publicKey, signature }] };
-  replaceRelease(file, signed);
+  // Also says that a file is not there before its folder gets a lock.
+  const denies = isDenyList(file);
+  const signer = readOwnerKey(keyFile);
+  return denies ? signList(file, signer, flags.json) : addSignature(file, signer, flags.json);
+}
+
+type Signer = ReturnType<typeof readOwnerKey>;
+
+async function addSignature(file: string, { publicKey, sign }: Signer, json: boolean | undefined): Promise<number> {
+  const signed = await changing(file, async (replace) => {
+    const release = readReleaseFile(file);
+    if (release.signatures.some(({ key }) => key === publicKey)) {
+      throw new UsageError('release.signed', `${file} has a signature of ${publicKey} already`);
+    }
+    const signature = toBase64Url(await sign(releaseSigned(release)));
+    const next: Release = { ...release, signatures: [...release.signatures, { key: publicKey, signature }] };
+    await replace(format(next));
+    return next;
+  });
   print(
-    flags.json,
+    json,
     signed,
-    `${publicKey} has signed ${clean(file)}, which admits ${named(release.to)}\nafter ${named(release.from)}\n`,
+    `${publicKey} has signed ${clean(file)}, which admits ${named(signed.to)}\nafter ${named(signed.from)}\n`,
   );
+  return EXIT.done;
+}
+
+async function signList(file: string, signer: Signer, json: boolean | undefined): Promise<number> {
+  const signed = await changing(file, async (replace) => {
+    const next = await withSignature(await readListToChange(file), file, signer);
+    await replace(formatList(next, file));
+    return next;
+  });
+  const text = `${signer.publicKey} has signed ${clean(file)},\n${listNamed(signed)}\n`;
+  process.stdout.write(json === true ? `${JSON.stringify(signed)}\n` : text);
   return EXIT.done;
 }

@@ -1,6 +1,7 @@
 /**
- * What a witness remembers: when it saw which release first. Entries are added and never changed, so no run can
- * move a first sight; and since they are in order of time, a clock that was set back is noticed.
+ * What a witness remembers: when it saw which release first, and how late it has been so far. Entries are added and
+ * never changed, so no run can move a first sight. A clock that was set back is noticed: a first sight by it would be
+ * too early, and its delay would seem to have passed when the clock is right again.
  *
  * The file is for publishing: it tells everybody what is going to be admitted. Whoever keeps it has to keep it
  * whole: without its entry, a release is seen anew, later.
@@ -15,6 +16,7 @@ import {
   list,
   object,
   oneOf,
+  optional,
   parseDocument,
   parseUtc,
   type Release,
@@ -26,11 +28,15 @@ import {
 import { readText } from '../inputs.ts';
 import { replaceWhole } from './release-file.ts';
 
+/** A machine whose clock was reset begins long before it. */
+const EARLIEST = '2026-01-01T00:00:00Z';
 const named = object({ manifest: hex(48), number: integer(1) });
 const logShape = object({
   type: oneOf('vitrine/witness-log/v1'),
   /** The public key of the witness. */
   witness: hex(32),
+  /** The latest time at which it has said anything. */
+  latest: optional(utcTimeShape),
   seen: list(object({ release: hex(48), name: text(), from: named, to: named, firstSeen: utcTimeShape }), 0),
 });
 
@@ -54,28 +60,34 @@ export async function firstSightOf(file: string, sight: Sight): Promise<{ readon
   const { name, from, to } = sight.release;
   const digest = await releaseDigest(sight.release);
   return exclusively(`${file}.lock`, async () => {
-    const { seen } = readLog(file, sight.witness);
-    const last = seen.at(-1)?.firstSeen;
-    if (last !== undefined && sight.now < (parseUtc(last) ?? Number.NaN)) {
+    const { seen, latest } = readLog(file, sight.witness);
+    if (formatUtc(sight.now) < EARLIEST) throw clockError(sight.now, 'no release is that old');
+    for (const last of [latest, seen.at(-1)?.firstSeen]) {
+      if (last === undefined || sight.now >= (parseUtc(last) ?? Number.NaN)) continue;
       throw clockError(sight.now, `${file} has noted ${last} before`);
     }
     const known = seen.find(({ release }) => release === digest);
-    if (known !== undefined) return { firstSeen: known.firstSeen };
-    sight.admit();
+    if (known === undefined) sight.admit();
+    const now = formatUtc(sight.now);
     const entry = {
       release: digest,
       name,
       from: { manifest: from.manifest, number: from.number },
       to: { manifest: to.manifest, number: to.number },
-      firstSeen: formatUtc(sight.now),
+      firstSeen: now,
     };
-    const log = { type: 'vitrine/witness-log/v1', witness: sight.witness, seen: [...seen, entry] };
+    const log = {
+      type: 'vitrine/witness-log/v1',
+      witness: sight.witness,
+      latest: now,
+      seen: known === undefined ? [...seen, entry] : seen,
+    };
     try {
       replaceWhole(file, `${JSON.stringify(log, null, 2)}\n`);
     } catch (cause) {
       throw logError(file, `it cannot be written (${(cause as NodeJS.ErrnoException).code ?? String(cause)})`, cause);
     }
-    return { firstSeen: entry.firstSeen };
+    return { firstSeen: known?.firstSeen ?? now };
   });
 }
 
@@ -89,7 +101,10 @@ export function clockError(now: number, why: string): UsageError {
   return new UsageError('release.clock', `the clock here says ${formatUtc(now)}, and ${why}; set it right`);
 }
 
-function readLog(file: string, witness: string): { readonly seen: readonly LogEntry[] } {
+function readLog(
+  file: string,
+  witness: string,
+): { readonly seen: readonly LogEntry[]; readonly latest?: string | undefined } {
   const found = lstatSync(file, { throwIfNoEntry: false });
   if (found === undefined) return { seen: [] };
   if (!found.isFile()) throw logError(file, 'it is not an ordinary file');

@@ -99,7 +99,7 @@ promise('P4', 'a witness notes the first sight once, and says later what time it
   at(LATER);
   expect(await witness('una')).toMatchObject({ code: 0, stdout: expect.stringContaining(`it is ${LATER} now\n`) });
   expect(release().witnessed).toMatchObject([{ key: keys.una, firstSeen: SEEN, stated: LATER }]);
-  expect(logOf('una')).toEqual(log);
+  expect(logOf('una')).toEqual({ ...(log as object), latest: LATER });
   const { stdout } = await run('release', 'show', 'r.json', ...MANIFEST);
   expect(stdout).toContain('2 of 2 listed keys have signed it; 2 have to\n');
   expect(stdout).toContain(
@@ -258,6 +258,31 @@ describe('a witness', () => {
     writeFileSync('r.json', JSON.stringify({ ...release(), witnessed: [] }));
     expect((await witness('una')).stderr).toContain('una.json has noted 2026-11-30T09:00:00Z before');
     expect(logOf('una')).toEqual(before[1]);
+  });
+
+  promise('P4', 'whose clock is behind what it has said notes no other release as seen that early', async () => {
+    const { former, run, witness } = await desk();
+    await witness('una', ...MANIFEST);
+    at(LATER);
+    await witness('una');
+    const before = logOf('una');
+    writeFileSync('vitrine.yaml', readFileSync('vitrine.yaml', 'utf8').replace('number: 4', 'number: 5'));
+    await run('release', 'make', 'next.json', '--from', `${former.manifest}:3`);
+    for (const who of ['ada', 'bob']) await run('release', 'sign', 'next.json', '--owner-key', `${who}.pem`);
+    at('2026-11-24T09:00:00Z');
+    const note = ['release', 'witness', 'next.json', '--owner-key', 'una.pem', '--log', 'una.json', ...MANIFEST];
+    expect(await run(...note)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`una.json has noted ${LATER}`),
+    });
+    expect(logOf('una')).toEqual(before);
+  });
+
+  promise('P4', 'whose clock was reset notes nothing, also in a new log', async () => {
+    const { witness } = await desk();
+    at('1970-01-01T00:00:10Z');
+    expect(await witness('una', ...MANIFEST)).toMatchObject({ code: 2, stderr: expect.stringContaining('no release') });
+    expect(readdirSync('.')).not.toContain('una.json');
   });
 
   promise('P4', 'whose log was moved to other times states nothing', async () => {

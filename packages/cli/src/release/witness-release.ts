@@ -24,7 +24,7 @@ import { EXIT } from '../exit-code.ts';
 import { readOwnerKey } from '../owner-key.ts';
 import { clean } from '../terminal.ts';
 import { formerPolicy } from './former-manifest.ts';
-import { print, readReleaseFile, replaceRelease } from './release-file.ts';
+import { changing, format, print, type Replace, readReleaseFile } from './release-file.ts';
 import { clockError, firstSightOf, isNoted } from './witness-log.ts';
 
 export interface WitnessFlags {
@@ -42,8 +42,38 @@ export async function witnessRelease(file: string, flags: WitnessFlags): Promise
       'expected --owner-key FILE, the key of this witness, and --log FILE, where it notes what it has seen',
     );
   }
-  const { faultOf, readRelease } = await import('@vitrine/keys');
-  const { publicKey, sign } = readOwnerKey(keyFile);
+  const signer = readOwnerKey(keyFile);
+  // Says that it is not there before its folder gets a lock.
+  readReleaseFile(file);
+  await import('@vitrine/keys');
+  const { witnessed, statement, delay } = await changing(file, (replace) =>
+    addStatement({ file, log, manifest, signer }, replace),
+  );
+  const { firstSeen, stated } = statement;
+  print(
+    flags.json,
+    witnessed,
+    `${signer.publicKey}\nsaw ${clean(file)} first at ${firstSeen}\nand says that it is ${stated} now\n${ending(delay, firstSeen)}`,
+  );
+  return EXIT.done;
+}
+
+interface Witnessing {
+  readonly file: string;
+  readonly log: string;
+  readonly manifest: string | undefined;
+  readonly signer: ReturnType<typeof readOwnerKey>;
+}
+
+async function addStatement(
+  { file, log, manifest, signer: { publicKey, sign } }: Witnessing,
+  replace: Replace,
+): Promise<{
+  readonly witnessed: Release;
+  readonly statement: WitnessStatement;
+  readonly delay: EnforcedDelay | undefined;
+}> {
+  const { faultOf, readRelease, signersOf } = await import('@vitrine/keys');
   const release = readRelease(readReleaseFile(file));
   const digest = await releaseDigest(release);
   const now = Math.floor(Date.now() / 1000);
@@ -54,7 +84,6 @@ export async function witnessRelease(file: string, flags: WitnessFlags): Promise
   const said = before !== undefined && faultOf(before, digest) === undefined ? before : undefined;
   if (said !== undefined) await requireContinued(said, { log, release, now });
 
-  const { signersOf } = await import('@vitrine/keys');
   const { firstSeen } = await firstSightOf(log, {
     witness: publicKey,
     release,
@@ -70,13 +99,8 @@ export async function witnessRelease(file: string, flags: WitnessFlags): Promise
   };
   const others = (release.witnessed ?? []).filter(({ key }) => key !== publicKey);
   const witnessed: Release = { ...release, witnessed: [...others, statement] };
-  replaceRelease(file, witnessed);
-  print(
-    flags.json,
-    witnessed,
-    `${publicKey}\nsaw ${clean(file)} first at ${firstSeen}\nand says that it is ${body.stated} now\n${ending(delay, firstSeen)}`,
-  );
-  return EXIT.done;
+  await replace(format(witnessed));
+  return { witnessed, statement, delay };
 }
 
 function ending(delay: EnforcedDelay | undefined, firstSeen: string): string {

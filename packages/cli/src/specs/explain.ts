@@ -14,6 +14,7 @@ export const explainSpec = {
   examples: [
     { command: 'vitrine explain tdx.revocation' },
     { command: 'vitrine explain tdx', note: 'all checks of one technology' },
+    { command: 'vitrine explain handover', note: 'what enclaves check before one gives its keys to the other' },
     { command: 'vitrine explain', note: 'the list of all checks' },
   ],
   options: {

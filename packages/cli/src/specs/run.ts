@@ -24,6 +24,7 @@ export const runSpec = {
     { command: 'vitrine run', note: 'as vitrine.yaml says' },
     { command: 'vitrine run --genesis', note: 'the first start of a server with keys' },
     { command: 'vitrine run --release release.json', note: 'with a changed vitrine.yaml' },
+    { command: 'vitrine run --platform tdx --root tpm --genesis', note: 'in a TDX guest with a TPM' },
   ],
   options: {
     config: {
@@ -56,13 +57,13 @@ export const runSpec = {
       multiple: true,
       value: 'SOURCE',
       summary:
-        'what wraps the root of keys: snp, tpm[:DEVICE], dstack, kbs:URL#REPOSITORY/TYPE/TAG, ephemeral; given twice, both are needed',
+        'what wraps the root of keys, if not what the platform has by itself: snp, tpm[:DEVICE], dstack, kbs:URL#REPOSITORY/TYPE/TAG, ephemeral (of this start alone); given twice, both are needed',
     },
     'root-from': {
       type: 'string',
       multiple: true,
       value: 'SOURCE',
-      summary: 'what wrapped it so far, when it changes',
+      summary: 'what wrapped it so far, when --root changes; for one start',
     },
     listen: {
       type: 'string',
@@ -112,6 +113,13 @@ export const runSpec = {
       value: 'ID',
       summary: 'the only root that --handover-from takes, as "vitrine keys ls" shows it',
     },
+    'deny-list': {
+      type: 'string',
+      multiple: true,
+      value: 'FILE',
+      summary: 'a signed deny-list: what it names never gets the root of keys from here; may be repeated',
+      complete: 'file',
+    },
     'http-port': {
       type: 'string',
       value: 'PORT',
@@ -130,12 +138,13 @@ export const runSpec = {
   },
   notes: [
     'A flag that contradicts the configuration is an error. Ctrl-C stops: running calls may finish; a second Ctrl-C ends at once.',
+    'A real platform takes what it runs from vitrine.yaml. The signal USR2 has the root of keys wrapped anew, under what its sources give then.',
   ],
   exitCodes: {
     0: 'stopped',
     1: 'the code is not what vitrine.lock says',
     2: 'wrong usage or configuration',
-    3: 'the package registry could not be asked',
+    3: 'the registry, the platform, a freshness anchor or another enclave could not be asked',
     6: 'the hosted server failed',
   },
 } as const satisfies CommandSpec;

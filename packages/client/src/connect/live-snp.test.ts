@@ -79,6 +79,13 @@ promise(
       expect(refused.result.verdict).not.toBe('verified');
       expect(pinnable(refused.result, none)).toEqual({ ok: false });
 
+      // Without reference values nothing is wrong, and nothing says either that more than firmware was measured.
+      const first = await resolveTrust(server.url, { home, purpose: 'pin', allowSimulator: true });
+      const met = (await verifyUrl(first, { ...LIMIT, now })).result;
+      expect(met).toMatchObject({ verdict: 'undetermined', decidedBy: 'workload.reference' });
+      expect(met.checks.filter(({ status }) => status === 'failed')).toEqual([]);
+      expect(pinnable(met, first)).toEqual({ ok: false });
+
       const trust = await resolveTrust(server.url, { home, purpose: 'pin', allowSimulator: true, referenceValues });
       const { result } = await verifyUrl(trust, { ...LIMIT, now });
       expect(result).toMatchObject({ verdict: 'simulated', decidedBy: null });

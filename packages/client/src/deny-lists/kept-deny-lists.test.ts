@@ -150,3 +150,12 @@ promise('P2', 'a damaged file of kept lists stops everything and is left as it i
   }
   expect(await readFile(file, 'utf8')).toBe(text);
 });
+
+promise('P2', 'of two that keep a list at once under other keys, one is refused', async () => {
+  const list = signed({}, ADA, BOB);
+  const outcomes = await Promise.allSettled(
+    [ADA, BOB].map(({ key }) => keepDenyList(file, list, { keys: [key], threshold: 1 })),
+  );
+  expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'denylist.keys' } });
+});

@@ -5,6 +5,7 @@
  * @module
  */
 import type { JsonValue, Manifest } from '@vitrine/documents';
+import { COMPARED_REGISTERS, type TechnologyName } from '@vitrine/verifier';
 import { digestsOf, type PinnedCatalogue } from '../catalogue/pinned-catalogue.ts';
 
 /** How people ask: what image, which packages, how configured, what network, which keys, tools, who may change it. */
@@ -80,16 +81,6 @@ function leaves(value: JsonValue, path: string): readonly (readonly [string, str
   return entries.flatMap(([step, one]) => leaves(one, `${path}${step}`));
 }
 
-/** What reference values compare, by technology, along the chain of measurement. */
-const REGISTERS: Readonly<Record<string, readonly string[]>> = {
-  tdx: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3', 'mrconfigid', 'mrowner', 'mrownerconfig'],
-  sgx: ['mrenclave', 'configid'],
-  snp: ['measurement', 'hostdata'],
-  nitro: ['pcr0', 'pcr1', 'pcr2', 'pcr3', 'pcr4', 'pcr8'],
-  tpm: ['pcr0', 'pcr1', 'pcr2', 'pcr3', 'pcr4', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
-};
-const MAY_BE_ZERO = ['mrconfigid', 'mrowner', 'mrownerconfig', 'configid', 'hostdata'];
-
 /**
  * Registers of launch and run time, those that reference values can name; `undefined` where there
  * are none. Where reference values may leave one out because it is zero, zero counts as left out.
@@ -98,13 +89,17 @@ export function registerFacts(
   technology: string,
   registers: Readonly<Record<string, string | undefined>>,
 ): Rows | undefined {
-  const named = (REGISTERS[technology] ?? []).flatMap((name): [string, string][] => {
+  if (!isTechnology(technology)) return undefined;
+  const { order, zero } = COMPARED_REGISTERS[technology];
+  const named = order.flatMap((name): [string, string][] => {
     const value = registers[name];
-    return value === undefined || (MAY_BE_ZERO.includes(name) && /^0*$/.test(value))
-      ? []
-      : [[`register ${name}`, value]];
+    return value === undefined || (zero.includes(name) && /^0*$/.test(value)) ? [] : [[`register ${name}`, value]];
   });
   return named.length === 0 ? undefined : { technology, ...Object.fromEntries(named) };
+}
+
+function isTechnology(name: string): name is TechnologyName {
+  return Object.hasOwn(COMPARED_REGISTERS, name);
 }
 
 /** Registers beside the SHA-256 of the document that the platform launched the workload by, where there is one. */

@@ -1,5 +1,5 @@
 /**
- * Which registers a pin keeps, by technology: those that reference values can name.
+ * Which registers a pin keeps, by technology: those that the verifier compares with reference values.
  *
  * Evidence without a launch document, and that of Confidential Containers, is pinned with all of them. A guest of
  * dstack extends its own name into RTMR3, so there the launch document stands in its place: the verifier replays
@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { TechnologyName } from '@vitrine/verifier';
+import { COMPARED_REGISTERS, type TechnologyName } from '@vitrine/verifier';
 
 /** SGX enclaves and Nitro enclaves are verified, and nothing that Vitrine hosts runs in one yet. */
 export const PINNED_TECHNOLOGIES = ['tdx', 'snp', 'tpm'] as const satisfies readonly TechnologyName[];
@@ -22,20 +22,6 @@ interface PinnedRegisters {
   readonly mayBeAbsent: readonly string[];
 }
 
-const REGISTERS: Readonly<Record<PinnedTechnology, PinnedRegisters>> = {
-  tdx: {
-    required: ['mrtd', 'rtmr0', 'rtmr1', 'rtmr2', 'rtmr3'],
-    mayBeZero: ['mrconfigid', 'mrowner', 'mrownerconfig'],
-    mayBeAbsent: [],
-  },
-  snp: { required: ['measurement'], mayBeZero: ['hostdata'], mayBeAbsent: [] },
-  tpm: {
-    required: ['pcr0', 'pcr2', 'pcr4'],
-    mayBeZero: [],
-    mayBeAbsent: ['pcr1', 'pcr3', 'pcr5', 'pcr7', 'pcr8', 'pcr9', 'pcr11', 'pcr12', 'pcr14'],
-  },
-};
-
 /** Differs for each instance that is started by a document of the kind {@link INSTANCE_LAUNCH}. */
 export const OWN_REGISTER = 'rtmr3';
 export const INSTANCE_LAUNCH = 'app-compose';
@@ -48,7 +34,8 @@ export function isPinned(technology: TechnologyName): technology is PinnedTechno
  * @param launch - The kind of the launch document; none where there is no document.
  */
 export function registersOf(technology: PinnedTechnology, launch: string | undefined): PinnedRegisters {
-  const all = REGISTERS[technology];
-  if (technology !== 'tdx' || launch !== INSTANCE_LAUNCH) return all;
-  return { ...all, required: all.required.filter((name) => name !== OWN_REGISTER) };
+  const { order, zero, optional } = COMPARED_REGISTERS[technology];
+  const ofInstance = technology === 'tdx' && launch === INSTANCE_LAUNCH ? [OWN_REGISTER] : [];
+  const others = [...zero, ...optional, ...ofInstance];
+  return { required: order.filter((name) => !others.includes(name)), mayBeZero: zero, mayBeAbsent: optional };
 }

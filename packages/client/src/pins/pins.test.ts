@@ -270,11 +270,15 @@ describe('what is remembered', () => {
   });
 });
 
-test('a policy that was kept before there were deny-lists demands none', async () => {
+test('a policy that was kept before there were deny-lists demands none, and any other what it says', async () => {
   const { denied: _, ...workload } = presets.strict.workload;
   const earlier = { ...pin, policy: { ...presets.strict, workload } };
   await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: earlier } }));
   expect((await findPin(file, URL_A))?.policy).toEqual(presets.strict);
+  const denied = { keys: ['ab'.repeat(32)], threshold: 1, minNumber: 7 };
+  const demanding = { ...pin, policy: { ...presets.strict, workload: { ...presets.strict.workload, denied } } };
+  await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: demanding } }));
+  expect((await findPin(file, URL_A))?.policy).toEqual(demanding.policy);
   const { code: __, ...less } = presets.strict.workload;
   const damagedPolicy = { ...pin, policy: { ...presets.strict, workload: less } };
   await writeFile(file, JSON.stringify({ type: 'vitrine/pins/v1', pins: { [URL_A]: damagedPolicy } }));

@@ -2,13 +2,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseTpmAttestationKey } from '@vitrine/verifier';
+import { COMPARED_REGISTERS, parseTpmAttestationKey } from '@vitrine/verifier';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { resolveTrust } from '../connect/trust.ts';
 import { pinnable } from '../connect/verify-url.ts';
 import { type Changes, NOW, verifiedResult } from '../testing/pin-fixtures.ts';
 import { describePinMismatch, makePin, type NewPin, pinReferenceValues, requirePinned } from './pin.ts';
+import { PINNED_TECHNOLOGIES } from './pinned-registers.ts';
 import { type ExactPin, pinsShape, samePinned } from './pins-document.ts';
 import { findPin, pinsFile, writePin } from './pins-store.ts';
 import { tpmKeyOf, tpmKeyPem } from './tpm-key.ts';
@@ -170,6 +171,16 @@ describe('a pin of a server on a TPM', () => {
   }
 });
 
+promise('P2', 'a pin keeps every register that the verifier compares', () => {
+  const registers = Object.fromEntries(
+    PINNED_TECHNOLOGIES.flatMap((technology) => COMPARED_REGISTERS[technology].order).map((name) => [name, 'ff']),
+  );
+  for (const technology of PINNED_TECHNOLOGIES) {
+    const pinned = makePin(result({ technology, registers }), { ...NEW, simulated: true, tpmAk: AK });
+    expect(Object.keys(pinned.registers).sort()).toEqual([...COMPARED_REGISTERS[technology].order].sort());
+  }
+});
+
 describe('a pin of a server that a launch document started', () => {
   const dstack = { ...TDX, ...launchOf('app-compose') };
   const pin = makePin(result(dstack), NEW);
@@ -190,6 +201,8 @@ describe('a pin of a server that a launch document started', () => {
     const other = result({ ...dstack, ...launchOf('app-compose', 'c1') });
     expect(refusalOf(pin, other)).toBe('pin.launch');
     expect(describePinMismatch(pin, other).join()).toContain('launch document');
+    expect(samePinned(pin, makePin(other, NEW))).toBe(false);
+    expect(samePinned(pin, makePin(result(dstack), NEW))).toBe(true);
     expect(refusalOf(pin, result(TDX))).toBe('pin.launch');
     expect(refusalOf(pin, result({ ...TDX, ...launchOf('init-data') }))).toBe('pin.registers');
   });

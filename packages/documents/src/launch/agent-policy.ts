@@ -3,7 +3,8 @@
  * obeys. It is small on purpose. Everything is denied by default; containers are created only from named images by
  * digest, with the command, folder and environment that stand here, on the file system that the guest itself pulled,
  * without hooks, devices or mounts over code. Nobody executes into a container, reads what it prints, writes to it or
- * sets another policy.
+ * sets another policy. Of files the host brings only those that a container has of its network and its end, as regular
+ * files straight in their folder: the agent makes a link wherever it is told to, and writes through it.
  *
  * A policy is read back by rendering it again from what it names: text that differs in one byte is none of ours.
  *
@@ -84,8 +85,9 @@ CreateSandboxRequest if {
 }
 
 CopyFileRequest if {
-  startswith(input.path, "/run/kata-containers/shared/containers/")
-  not contains(input.path, "..")
+  regex.match("^/run/kata-containers/shared/containers/(passthrough/)?[A-Za-z0-9-]+-(hostname|hosts|resolv[.]conf|termination-log)$", input.path)
+  input.file_mode >= 32768
+  input.file_mode <= 36863
 }
 
 CreateContainerRequest if {
@@ -102,6 +104,7 @@ CreateContainerRequest if {
   input.storages[0].source == "pause"
   count(input.storages[0].driver_options) == 1
   count(split(input.storages[0].driver_options[0], "container-type")) == 2
+  not contains(input.storages[0].driver_options[0], "\\\\u")
   contains(input.storages[0].driver_options[0], "\\"io.kubernetes.cri.container-type\\":\\"sandbox\\"")
   input.OCI.Process.Args == ["/pause"]
 }

@@ -200,6 +200,41 @@ describe('the policy of the agent', () => {
     expect(parseAgentPolicy(POLICY)).toEqual({ images: [IMAGE] });
   });
 
+  promise('P3', 'takes regular files alone from the host, by the names that a container has of its network', () => {
+    const rule = /^CopyFileRequest if \{\n([^}]*)\}$/m.exec(POLICY)?.[1] ?? '';
+    const pattern = new RegExp(/regex\.match\("([^"]+)", input\.path\)/.exec(rule)?.[1] ?? 'none');
+    const least = Number(/input\.file_mode >= (\d+)/.exec(rule)?.[1]);
+    const most = Number(/input\.file_mode <= (\d+)/.exec(rule)?.[1]);
+    const takes = (path: string, mode: number): boolean => pattern.test(path) && mode >= least && mode <= most;
+    const folder = '/run/kata-containers/shared/containers';
+    const file = `${folder}/${'ab'.repeat(32)}-0123456789abcdef-resolv.conf`;
+    for (const path of [file, file.replace('resolv.conf', 'hosts'), `${folder}/passthrough/sandbox-0a-hostname`]) {
+      expect(takes(path, 0o100644)).toBe(true);
+      // The agent makes a link to wherever the host says, and writes through it.
+      for (const mode of [0o120777, 0o120644, 0o040755, 0o140644, 0o160000, 0o644])
+        expect(takes(path, mode)).toBe(false);
+    }
+    for (const path of [
+      `${folder}/link/usr/bin/node`,
+      `${folder}/a-hosts/b-hosts`,
+      `${folder}/../a-hosts`,
+      `${folder}/passthrough/../../a-hosts`,
+      `${folder}/passthrough/passthrough/a-hosts`,
+      `${folder}/a-resolv.tmp`,
+      `${folder}/a-resolv_conf`,
+      `${folder}/a-hosts/`,
+      `${folder}/a-hosts\n`,
+      `/x${folder}/a-hosts`,
+      '/run/kata-containers/ab/rootfs/usr/bin/a-hosts',
+    ]) {
+      expect(takes(path, 0o100644)).toBe(false);
+    }
+  });
+
+  promise('P3', 'reads what kind of container it is from text in which nothing is spelled otherwise', () => {
+    expect(POLICY).toContain('not contains(input.storages[0].driver_options[0], "\\\\u")');
+  });
+
   promise('P3', 'that differs in one byte is none of ours', () => {
     for (let at = 0; at < POLICY.length; at += 7) {
       const other = `${POLICY.slice(0, at)}${POLICY[at] === 'x' ? 'y' : 'x'}${POLICY.slice(at + 1)}`;

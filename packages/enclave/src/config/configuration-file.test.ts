@@ -49,7 +49,7 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   ],
   'an unknown field far from any': [
     'server: npm:a@1\nzzz: 1\n',
-    'vitrine.yaml:2:1: zzz: unknown field "zzz"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade, anchor, handover',
+    'vitrine.yaml:2:1: zzz: unknown field "zzz"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade, roots, anchor, handover',
   ],
   'an unknown field inside': [
     'server:\n  source: npm:a@1\n  arg: [x]\n',
@@ -125,7 +125,7 @@ const golden: Readonly<Record<string, readonly [string, string]>> = {
   'an alias alone': ['server: *a\n', 'vitrine.yaml:1:9: an alias (*); write the value out'],
   'a merge key': [
     'server: npm:a@1\n<<: {name: a}\n',
-    'vitrine.yaml:2:1: <<: unknown field "<<"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade, anchor, handover',
+    'vitrine.yaml:2:1: <<: unknown field "<<"; allowed: name, number, server, listen, sandbox, egress, isolation, data, auth, catalogue, limits, clients, logs, keys, credentials, store, signer, upgrade, roots, anchor, handover',
   ],
   'a tag of its own': ['server: !secret x\n', 'vitrine.yaml:1:9: Unresolved tag: !secret'],
   'a binary tag': ['server: !!binary aGk=\n', 'vitrine.yaml:1:9: Unresolved tag: tag:yaml.org,2002:binary'],

@@ -88,7 +88,7 @@ function checkMeaning(configuration: Configuration, yaml: YamlFile, name: string
   for (const [index, rule] of (egress ?? []).entries()) at(['egress', index], () => egressRule(rule));
   if (auth !== undefined) at(['auth'], () => checkAuth(auth));
   if (configuration.upgrade !== undefined) at(['upgrade'], () => checkUpgrade(configuration));
-  for (const member of ['anchor', 'handover'] as const) {
+  for (const member of ['roots', 'anchor', 'handover'] as const) {
     if (configuration[member] !== undefined) at([member], () => checkLasting(member, configuration));
   }
   if (signer !== undefined) checkSigner(signer, keys, httpPort, at);

@@ -22,6 +22,7 @@ import {
   oneOf,
   optional,
   type ParseResult,
+  rootTermsShape,
   type Shape,
   secretsShape,
   text,
@@ -141,6 +142,8 @@ const shape = object({
   ),
   /** Who can let another configuration have what lasts of this one. Absent: `pinned`, nobody. */
   upgrade: optional(upgradeShape),
+  /** What has to wrap the root of keys. Absent: only the simulator chooses by itself. */
+  roots: optional(rootTermsShape),
   /** Who remembers how far keys and data have got. Absent: nobody. */
   anchor: optional(anchorShape),
   /** To which enclaves keys and data may be handed while both run. Absent: to none. */

@@ -22,6 +22,7 @@ export type Terms = Pick<
   | 'store'
   | 'signer'
   | 'upgrade'
+  | 'roots'
   | 'anchor'
   | 'handover'
 >;
@@ -77,10 +78,10 @@ export function checkUpgrade(terms: Pick<Terms, 'upgrade' | 'keys' | 'credential
 /**
  * What keeps or hands on what lasts needs something that lasts.
  *
- * @throws UsageError with code `config.anchor` or `config.handover`.
+ * @throws UsageError with code `config.roots`, `config.anchor` or `config.handover`.
  */
 export function checkLasting(
-  member: 'anchor' | 'handover',
+  member: 'roots' | 'anchor' | 'handover',
   terms: Pick<Terms, 'upgrade' | 'handover' | 'keys' | 'credentials' | 'store' | 'data'>,
 ): void {
   if (!needsAppRoot(terms)) {

@@ -108,6 +108,7 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     store,
     signer,
     upgrade,
+    roots,
     anchor,
     handover,
   } = written ?? {};
@@ -125,6 +126,7 @@ function termsOf(written: Configuration | undefined, egress: readonly string[] |
     ...(store === undefined ? {} : { store }),
     ...(signer === undefined ? {} : { signer }),
     ...(upgrade === undefined ? {} : { upgrade }),
+    ...(roots === undefined ? {} : { roots }),
     ...(anchor === undefined ? {} : { anchor }),
     ...(handover === undefined ? {} : { handover }),
     // Simulated servers are run by who writes them, and who wants to see what they say.

@@ -13,7 +13,7 @@
 import type { AnchoredHead, FreshnessAnchor } from '@vitrine/attester';
 import { VitrineError } from '@vitrine/documents';
 import type { SealedStore } from '@vitrine/storage';
-import { isSame, judgeState } from './judge-state.ts';
+import { isSame, judgeState, type Standing } from './judge-state.ts';
 import type { LastingState } from './lasting-state.ts';
 import { anchorUnavailable, movedElsewhere, type StateError } from './state-error.ts';
 
@@ -27,6 +27,8 @@ export interface AnchoredStateOptions {
 }
 
 interface Job {
+  /** Whether the anchor is to be asked, also where nothing changes. */
+  readonly asks: boolean;
   /** Runs in the commit. */
   work(): void;
   /** Called when the anchor covers the commit. */
@@ -49,16 +51,24 @@ export async function openAnchoredState({
   isFirst,
   beside,
 }: AnchoredStateOptions): Promise<LastingState> {
-  const remembered = await anchor.read();
-  const previous = store.previousHead();
-  const state = { head: store.head(), isFirst, ...(previous === undefined ? {} : { previous }) };
-  const standing = judgeState(state, remembered);
-  const first = standing === 'ahead' ? previous : standing === 'same' ? state.head : undefined;
+  const standing = await standingOf({ store, anchor, isFirst });
+  const first = standing === 'ahead' ? store.previousHead() : standing === 'same' ? store.head() : undefined;
   const lasting = follow({ store, anchor, beside, covered: first });
   // Rolls the anchor forward, where the store is ahead of it, before anything else is written.
   await lasting.commit(() => undefined);
   await lasting.commit(beside);
   return lasting;
+}
+
+/** Where the store stands by its anchor; moves nothing. @throws UsageError as {@link judgeState}. */
+export async function standingOf({
+  store,
+  anchor,
+  isFirst,
+}: Pick<AnchoredStateOptions, 'store' | 'anchor' | 'isFirst'>): Promise<Standing> {
+  const remembered = await anchor.read();
+  const previous = store.previousHead();
+  return judgeState({ head: store.head(), isFirst, ...(previous === undefined ? {} : { previous }) }, remembered);
 }
 
 interface Following extends Pick<AnchoredStateOptions, 'store' | 'anchor' | 'beside'> {
@@ -130,6 +140,7 @@ function follow({ store, anchor, beside, ...given }: Following): LastingState {
         if (hasChanged()) beside();
       });
       if (!isCovered()) await cover(true);
+      else if (jobs.some(({ asks }) => asks)) await find(store.head());
     } catch (error) {
       for (const job of jobs) job.failed(failures.get(job) ?? error);
       return;
@@ -143,10 +154,11 @@ function follow({ store, anchor, beside, ...given }: Following): LastingState {
     while (waiting.length > 0) await commitAll(waiting.splice(0, MOST_AT_ONCE));
     running = undefined;
   };
-  const commit = <T>(work: () => T): Promise<T> =>
+  const commit = <T>(work: () => T, asks = false): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       let finish: () => void = () => reject(new TypeError('a commit was acknowledged that was not made'));
       waiting.push({
+        asks,
         work: () => {
           const value = work();
           finish = () => resolve(value);
@@ -159,7 +171,8 @@ function follow({ store, anchor, beside, ...given }: Following): LastingState {
     });
 
   return {
-    commit,
+    commit: (work) => commit(work),
+    confirm: () => commit(() => undefined, true),
     read: async (work) => {
       demandNewest();
       const value = work();

@@ -53,6 +53,9 @@ describe('a state', () => {
 
   test('names both places, and what to do', () => {
     expect(() => judgeState(stateAt(4), headOf('a', 9))).toThrow(/at commit 4, .* at 9: .* newest copy/);
+    // Only what nobody can have used may be removed.
+    expect(() => judgeState(stateAt(0), undefined)).toThrow(/remove the state's directory/);
+    expect(() => judgeState(stateAt(5), undefined)).not.toThrow(/remove/);
     expect(() => judgeState(stateAt(0), headOf('a', 9))).toThrow(/empty .* at 9: .* store\.sqlite/);
   });
 });

@@ -28,9 +28,14 @@ export type Standing = 'first' | 'same' | 'ahead';
 export function judgeState({ head, previous, isFirst }: StoredState, anchored: AnchoredHead | undefined): Standing {
   if (anchored === undefined) {
     if (isFirst && head.sequence === 0) return 'first';
+    // The first start goes no further than that before the anchor has begun; a later state is never to be removed.
+    const advice =
+      head.sequence === 0
+        ? ". If the very first start was interrupted, and nothing was ever made with the keys, remove the state's directory and start with --genesis again"
+        : '';
     throw new UsageError(
       'keys.anchor-empty',
-      `the freshness anchor remembers nothing, and the state is at commit ${head.sequence}: an anchor is begun together with its state. Name the anchor that it was begun with. If the very first start was interrupted, remove the state's directory and start with --genesis again`,
+      `the freshness anchor remembers nothing, and the state is at commit ${head.sequence}: an anchor is begun together with its state. Name the anchor that it was begun with, or none where it was begun without${advice}`,
     );
   }
   if (head.sequence === 0 && anchored.sequence > 0) {

@@ -37,6 +37,19 @@ describe('a clock of the state', () => {
     expect(afterRestart(-3_600_000, 0)).toBe(60_000);
   });
 
+  promise('P4', 'makes up for a machine that was stopped, as far as that was witnessed', () => {
+    let monotonic = 0;
+    let told = { earliest: 1_000_000, latest: 1_000_100 };
+    const clock = openLastingClock({ record: undefined, monotonic: () => monotonic, time: () => told });
+    told = { earliest: 1_060_000, latest: 1_060_100 };
+    expect(clock.now()).toBe(59_900);
+    monotonic = 1000;
+    expect(clock.now()).toBe(60_900);
+    // Whoever says so may take it back; the clock does not go back.
+    told = { earliest: 1_000_000, latest: 1_000_100 };
+    expect(clock.now()).toBe(60_900);
+  });
+
   test('that was kept without a time that was witnessed gains nothing from one', () => {
     const record = openLastingClock({ record: undefined, monotonic: () => 0, time: () => undefined }).record();
     const time = (): WitnessedTime => ({ earliest: 9e12, latest: 9e12 });

@@ -3,7 +3,8 @@
  *
  * Within a boot it is the monotonic clock. How far it was is in every commit. While the service is down it stands
  * still, unless the anchor says what time it is: then the time that passed by that is added, counted short by whatever
- * is not certain. So it is never ahead of real time, and what is within a window stays there at least as long.
+ * is not certain. Within a boot it makes up in the same way for a machine that was stopped, or whose clock ran slowly.
+ * So it is never ahead of real time, and what is within a window stays there at least as long.
  *
  * @module
  */
@@ -39,8 +40,14 @@ export interface LastingClockOptions {
 export function openLastingClock({ record, monotonic, time }: LastingClockOptions): LastingClock {
   const before = record && parseDocument(new TextDecoder().decode(record), clockShape, 'the clock of what was spent');
   const start = monotonic();
-  const base = (before?.at ?? 0) + passed(before?.witnessed, time());
-  const now = (): number => base + (monotonic() - start);
+  const opened = time();
+  const base = (before?.at ?? 0) + passed(before?.witnessed, opened);
+  let behind = 0;
+  const now = (): number => {
+    const elapsed = monotonic() - start;
+    behind = Math.max(behind, passed(opened?.latest, time()) - elapsed);
+    return base + elapsed + behind;
+  };
   return {
     now,
     record: () => {
@@ -57,5 +64,5 @@ export function openLastingClock({ record, monotonic, time }: LastingClockOption
 
 function passed(then: number | undefined, now: WitnessedTime | undefined): number {
   if (then === undefined || now === undefined) return 0;
-  return Math.max(0, Math.floor(now.earliest) - then);
+  return Math.max(0, Math.floor(now.earliest) - Math.ceil(then));
 }

@@ -17,6 +17,11 @@ export interface LastingState {
   commit<T>(work: () => T): Promise<T>;
   /** Runs `work`, which reads, and resolves when what it saw cannot be undone any more. @throws as `commit`. */
   read<T>(work: () => T): Promise<T>;
+  /**
+   * Resolves when the anchor has said, asked after this call, that no other copy has moved it. For what leaves without
+   * a change of the store. @throws StateError
+   */
+  confirm(): Promise<void>;
   /** At least as far as anything that was acknowledged. @throws StateError `keys.state-moved`. */
   head(): AnchoredHead;
   /** @throws StateError `keys.state-moved`, once that is known. */
@@ -32,6 +37,7 @@ export function unanchoredState(store: SealedStore): LastingState {
   return {
     commit: async (work) => work(),
     read: async (work) => work(),
+    confirm: async () => undefined,
     head: () => store.head(),
     demandNewest: () => undefined,
     outdated: new Promise(() => undefined),

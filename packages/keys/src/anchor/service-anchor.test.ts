@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -291,6 +292,22 @@ describe('the example server', () => {
     expect((await failure(open(second).advance(headAt(0), headAt(2)))).code).toBe('anchor.conflict');
     await second.close();
     expect((await failure(open(second).read())).code).toBe('anchor.unavailable');
+  });
+
+  test('of one directory there is one, however the last one ended', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'vitrine-anchor-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const first = fileMemory(directory);
+    expect(() => fileMemory(directory)).toThrow('another process');
+    const other = `import { fileMemory } from ${JSON.stringify(new URL('../../../../examples/freshness-anchor/file-memory.ts', import.meta.url).href)};
+      try { fileMemory(${JSON.stringify(directory)}); } catch { process.exit(3); }
+      process.kill(process.pid, 'SIGKILL');`;
+    const run = (): { status: number | null; signal: string | null } =>
+      spawnSync(process.execPath, ['--conditions=@vitrine/source', '--input-type=module', '--eval', other]);
+    expect(run()).toMatchObject({ status: 3 });
+    first.close();
+    expect(run()).toMatchObject({ signal: 'SIGKILL' });
+    fileMemory(directory).close();
   });
 
   test('a file of its memory that is damaged is an error, and never a state that was not seen', async () => {

@@ -73,6 +73,11 @@ export interface AppRootOptions {
    * one for the running manifest, or for one that a release leads away from.
    */
   readonly formerSources?: readonly RootSecretSource[];
+  /**
+   * Asked with the open root before it is wrapped for another manifest or other sources; where it throws, everything
+   * stays as it was.
+   */
+  readonly beforeRewrap?: (root: AppRoot) => Promise<void>;
   /** The operator's word that a new root is wanted. */
   readonly genesis: boolean;
   /** Cryptographically secure. */
@@ -156,8 +161,10 @@ export async function openAppRootIn(file: KeyslotFile, options: Omit<AppRootOpti
     if (id !== slot.rootId) throw new TypeError('a slot opened whose root has another identifier');
     const opened = rootIn({ file, root, id, isNew: false, slot, sources: opener }, options);
     const isForAnother = slot.manifestDigest !== manifest.digest;
-    if (isForAnother || opener !== sources) await opened.rewrap({ sources, ...(isForAnother ? { manifest } : {}) });
-    else await finishRewrap(file, found, slots, slot);
+    if (isForAnother || opener !== sources) {
+      await options.beforeRewrap?.(opened);
+      await opened.rewrap({ sources, ...(isForAnother ? { manifest } : {}) });
+    } else await finishRewrap(file, found, slots, slot);
     return opened;
   } catch (cause) {
     root.fill(0);

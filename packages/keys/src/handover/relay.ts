@@ -84,7 +84,7 @@ function refusalOf(target: URL, { status, body }: RelayResponse): VitrineError {
   if (status === 404) {
     return new UsageError(
       'handover.not-offered',
-      `${target.origin} hands nothing over: its manifest has no terms for it`,
+      `${target.origin} hands nothing over: its manifest has no "handover" that allows it. Its owners can allow it with a release`,
     );
   }
   // Somebody in between may have written it, so no more than that is taken from it.
@@ -101,7 +101,11 @@ function parsedOrNothing(body: string): unknown {
 }
 
 function unreachable(target: URL, why: string, cause?: unknown): VitrineError {
-  return new VitrineError('handover.unreachable', `${target.origin} could not be asked for its root: ${why}`, {
-    cause,
-  });
+  return new VitrineError(
+    'handover.unreachable',
+    `${target.origin} could not be asked for its root: ${why}; look whether the enclave that has the root runs there, and start again`,
+    {
+      cause,
+    },
+  );
 }

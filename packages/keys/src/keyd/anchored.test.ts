@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KeyPolicy, type Manifest, manifestDigest, toHex } from '@vitrine/documents';
@@ -131,6 +131,71 @@ describe('a key service with an anchor', () => {
     expect((await first.keyd.outdated).message).toContain('freshness anchor');
     const said = await second.sign(8);
     expect([count(said, 'signed'), count(said, 'policy.limit')]).toEqual([6, 2]);
+  });
+
+  promise('P4', 'signs also what no limit counts only while it is the newest, and the anchor says so', async () => {
+    const [directory, memory, copy] = [temporaryDirectory(), anchorMemory(), temporaryDirectory()];
+    const rules: KeyPolicy['rules'] = [{ id: 'all', effect: 'allow', action: 'sign', contexts: ['c'] }];
+    const key = { algorithm: 'ed25519', version: 1, policy: { rules } } as const;
+    const keys: Manifest['keys'] = { k: { ...key, origin: 'derived' }, own: { ...key, origin: 'generated' } };
+    const first = await start(directory, memory, true, { keys });
+    const ask = async (name = 'k'): Promise<string> =>
+      (await first.server.ask('sign', { key: name, context: 'c', message: 'AAAA' })).error?.data.code ?? 'signed';
+    const { moves } = memory;
+    expect(await ask()).toBe('signed');
+    memory.isDown = true;
+    expect(await ask()).toBe('keys.anchor-unavailable');
+    memory.isDown = false;
+    expect(await Promise.all([ask(), ask()])).toEqual(['signed', 'signed']);
+    expect(memory.moves).toBe(moves);
+    cpSync(directory, copy, { recursive: true });
+    await start(copy, memory, false, { keys });
+    expect(await Promise.all([ask(), ask()])).toEqual(['keys.state-moved', 'keys.state-moved']);
+    expect((await first.keyd.outdated).message).toContain('freshness anchor');
+  });
+
+  promise('P4', 'one charge is not used twice by a machine that was copied while it ran', async () => {
+    const [directory, memory, copy] = [temporaryDirectory(), anchorMemory(), temporaryDirectory()];
+    const limits = [{ kind: 'rate', id: 'one', window: 86_400, per: 'key', max: 1 }] as const;
+    const keys: Manifest['keys'] = {
+      hot: { origin: 'derived', algorithm: 'secp256k1', version: 1, policy: policy({ limits }) },
+    };
+    const made = await start(directory, memory, true, { keys });
+    await made.keyd.close();
+    cpSync(directory, copy, { recursive: true });
+    const before = memory.head;
+    // One memory, one source of randomness, one clock: what a copy of a running machine has.
+    const open = (where: string): Promise<Keyd> => {
+      let drawn = 0;
+      return openTestKeyd(manifest({ keys }), {
+        directory: where,
+        genesis: false,
+        platform: anchoredPlatform(memory),
+        monotonic: () => 5000,
+        randomBytes: (length) =>
+          Uint8Array.from(createHash('shake256', { outputLength: length }).update(`${++drawn}`).digest()),
+      });
+    };
+    const first = await open(directory);
+    const opened = memory.head;
+    memory.head = before;
+    const second = await open(copy);
+    onTestFinished(async () => void (await Promise.all([first.close(), second.close()])));
+    expect(memory.head).toEqual(opened);
+    const ask = async (keyd: Keyd, value: bigint): Promise<string> => {
+      const transaction = serializeTransaction({
+        type: 'eip1559',
+        chainId: CHAIN,
+        nonce: 0,
+        gas: 21_000n,
+        maxFeePerGas: 10n,
+        to: PAYEE,
+        value,
+      });
+      const { error } = await admitServer(keyd).ask('evm.signTransaction', { key: 'hot', transaction });
+      return error?.data.code ?? 'signed';
+    };
+    expect([await ask(first, 1n), await ask(second, 2n)]).toEqual(['signed', 'keys.state-moved']);
   });
 
   promise('P1', 'acknowledges documents when the anchor has moved', async () => {

@@ -1,5 +1,5 @@
 import { createECDH, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Address } from '@solana/kit';
 import {
@@ -483,7 +483,7 @@ describe('state', () => {
 
   test.each<[string, Parameters<typeof openTestKeyd>[1], string]>([
     ['no root and no genesis', { genesis: false }, 'keys.no-root'],
-    ['no source of a root', { platform: testPlatform({ roots: [] }) }, 'keys.root-source'],
+    ['no source of a root', { platform: testPlatform({ roots: [] }) }, 'keys.root-terms'],
   ])('does not open with %s', async (_name, changes, code) => {
     await expect(openTestKeyd(manifestWith({ store: 'sealed' }), changes)).rejects.toMatchObject({ code });
   });
@@ -493,10 +493,15 @@ describe('state', () => {
     const manifest = manifestWith({ store: 'sealed' });
     await (await openTestKeyd(manifest, { directory })).close();
     await expect(openTestKeyd(manifest, { directory })).rejects.toMatchObject({ code: 'keys.root-exists' });
-    rmSync(join(directory, 'store.sqlite'));
-    await expect(openTestKeyd(manifest, { directory, genesis: false })).rejects.toMatchObject({
+    const missing = {
       code: 'keys.store-missing',
-    });
+      message: expect.stringMatching(/very first start was interrupted.* remove .* --genesis/),
+    };
+    rmSync(join(directory, 'store.sqlite'));
+    await expect(openTestKeyd(manifest, { directory, genesis: false })).rejects.toMatchObject(missing);
+    // As a start leaves it that ends between making the file and writing to it.
+    writeFileSync(join(directory, 'store.sqlite'), '');
+    await expect(openTestKeyd(manifest, { directory, genesis: false })).rejects.toMatchObject(missing);
   });
 
   promise('P4', 'secrets that are handed in take effect at once, outlive a restart, and do not go back', async () => {

@@ -17,6 +17,7 @@ import {
   VitrineError,
 } from '@vitrine/documents';
 import { type AppRoot, openAppRoot, rewrapRoot } from '../app-root/app-root.ts';
+import { requireRootTerms } from '../app-root/root-terms.ts';
 import { createApprovalBook } from '../approval/approval-book.ts';
 import { giverOf, receivedRoot } from '../handover/keyd-handover.ts';
 import { loadPolicy } from '../policy/load.ts';
@@ -29,7 +30,7 @@ import { CONFIRM_MS } from './confirm-request.ts';
 import { type Connection, serveConnection } from './connection.ts';
 import type { Gateway, Keyd, KeydOptions } from './contract.ts';
 import { createInstanceKeys, type InstanceKeys } from './instance-keys.ts';
-import { type OpenState, openState, STORE_NAME } from './open-state.ts';
+import { type OpenState, openState, requireState, STORE_NAME } from './open-state.ts';
 import { serverRequests } from './server-requests.ts';
 import { createSigner } from './signer.ts';
 import { openStoredSecrets } from './stored-secrets.ts';
@@ -69,6 +70,7 @@ export async function openKeyd(options: KeydOptions): Promise<Keyd> {
       'the manifest names a freshness anchor, and has nothing that lasts; leave the anchor out',
     );
   }
+  if (needsAppRoot(manifest)) requireRootTerms(manifest, options.platform.roots, options.platform.isSimulated);
   const isReceived = await receivedRoot(options);
   const root = needsAppRoot(manifest) ? await openRoot(options) : undefined;
   let state: OpenState | undefined;
@@ -223,6 +225,7 @@ async function openRoot(options: KeydOptions): Promise<AppRoot> {
     sources: platform.roots,
     ...(platform.formerRoots === undefined ? {} : { formerSources: platform.formerRoots }),
     genesis,
+    beforeRewrap: (root) => requireState(options, root),
     randomBytes,
   });
 }

@@ -8,8 +8,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AnchorAccess, FreshnessAnchor } from '@vitrine/attester';
 import { type AnchorTerms, UsageError } from '@vitrine/documents';
-import { openSealedStore, type SealedStore } from '@vitrine/storage';
-import { openAnchoredState } from '../anchor/anchored-state.ts';
+import { openSealedStore, type SealedStore, StorageError } from '@vitrine/storage';
+import { openAnchoredState, standingOf } from '../anchor/anchored-state.ts';
 import { type LastingClock, openLastingClock } from '../anchor/lasting-clock.ts';
 import { type LastingState, unanchoredState } from '../anchor/lasting-state.ts';
 import type { AppRoot } from '../app-root/app-root.ts';
@@ -47,37 +47,72 @@ export async function openState(options: KeydOptions, root: AppRoot, isReceived 
   }
 }
 
+/**
+ * Demands that the state would open, and changes nothing: before the root goes to another manifest or other sources,
+ * after which the former ones do not open it any more.
+ *
+ * @throws As {@link openState}.
+ */
+export async function requireState(options: KeydOptions, root: AppRoot): Promise<void> {
+  const store = openStore(options, root, false);
+  try {
+    const terms = options.manifest.anchor;
+    if (terms === undefined) return;
+    const anchor = await openAnchor(options, root, terms);
+    try {
+      await standingOf({ store, anchor, isFirst: root.isNew });
+    } finally {
+      await anchor.close().catch(() => undefined);
+    }
+  } finally {
+    store.close();
+  }
+}
+
 function openStore({ manifest, directory, randomBytes }: KeydOptions, root: AppRoot, isReceived: boolean): SealedStore {
   const file = join(directory, STORE_FILE);
   const isThere = existsSync(file);
   const create = root.isNew || (isReceived && !isThere);
-  if (!create && !isThere) {
-    throw new UsageError(
-      'keys.store-missing',
-      `${file} is missing, while the root of keys beside it is there; restore it: what was spent, credentials and documents are in it. If the very first start was interrupted, so that there never was one, remove ${directory} and start as that time again, with --genesis or --handover-from`,
-    );
-  }
+  if (!create && !isThere) throw storeMissing(directory, 'is missing');
   const key = root.derive({ usage: 'store', algorithm: 'aes256', name: STORE_NAME, version: 1, scope: 'service' }, 32);
   try {
     return openSealedStore({ file, key, name: STORE_NAME, create, epoch: manifest.number, randomBytes });
+  } catch (error) {
+    // A file that was never written to is as good as none.
+    throw error instanceof StorageError && error.code === 'storage.missing'
+      ? storeMissing(directory, 'has no store in it', error)
+      : error;
   } finally {
     key.fill(0);
   }
 }
 
-async function openAnchored(
-  { platform, monotonic }: KeydOptions,
-  root: AppRoot,
-  store: SealedStore,
-  terms: AnchorTerms,
-): Promise<OpenState> {
+function storeMissing(directory: string, why: string, cause?: unknown): UsageError {
+  return new UsageError(
+    'keys.store-missing',
+    `${join(directory, STORE_FILE)} ${why}, while the root of keys beside it is there; restore it: what was spent, credentials and documents are in it. If the very first start was interrupted, so that there never was one, remove ${directory} and start as that time again, with --genesis or --handover-from`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+async function openAnchor({ platform }: KeydOptions, root: AppRoot, terms: AnchorTerms): Promise<FreshnessAnchor> {
   if (platform.openAnchor === undefined) {
     throw new UsageError(
       'keys.no-anchor',
       `the manifest names a freshness anchor of kind ${terms.kind}, and the platform ${platform.source.technology} opens none; take a platform that does, or a manifest without one`,
     );
   }
-  const anchor = await platform.openAnchor(terms, root.id, accessOf(root));
+  return platform.openAnchor(terms, root.id, accessOf(root));
+}
+
+async function openAnchored(
+  options: KeydOptions,
+  root: AppRoot,
+  store: SealedStore,
+  terms: AnchorTerms,
+): Promise<OpenState> {
+  const { monotonic } = options;
+  const anchor = await openAnchor(options, root, terms);
   try {
     const records = store.collection(STORE_NAME, 'clock');
     const makeClock = (): LastingClock =>

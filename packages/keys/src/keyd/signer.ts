@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto';
 import type { KeySpec, Manifest } from '@vitrine/documents';
 import { VitrineError } from '@vitrine/documents';
 import type { ApprovalBook } from '../approval/approval-book.ts';
@@ -155,7 +156,7 @@ export function createSigner(options: SignerOptions): Signer {
   /** One step: neither the decision nor a limit can change in it. */
   function reserve(request: PreparedRequest, decision: Allowed, asker: Asker): Reservation {
     const document = approvedDocument(request, decision, asker);
-    const reserved = ledger.reserve(request.key, decision.charges, asker);
+    const reserved = ledger.reserve(request.key, decision.charges, asker, digestOf(request.intent));
     if (!reserved.ok) throw denied('policy.limit', reserved.reason, reserved.limit);
     if (document === undefined || approvals.consume(document)) return reserved.reservation;
     ledger.release(reserved.reservation);
@@ -199,6 +200,11 @@ export function createSigner(options: SignerOptions): Signer {
       return explainDecision(decision, intent, document);
     },
   };
+}
+
+/** Names what is asked; an action has no zero byte. */
+function digestOf({ action, bytes }: Intent): Uint8Array {
+  return createHash('sha256').update(`${action}\0`).update(bytes).digest();
 }
 
 function asksForTools({ allowRules, denyRules, limits }: LoadedPolicy): boolean {

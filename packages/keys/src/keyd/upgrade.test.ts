@@ -1,15 +1,19 @@
 /** What a release takes along, and what it does not. */
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { type CredentialSpec, type Manifest, manifestDigest, toBase64Url, toHex } from '@vitrine/documents';
 import { afterAll, expect } from 'vitest';
 import { promise } from '../../../../test/promises.ts';
 import { sealSecret } from '../../../client/src/secrets/seal-secret.ts';
+import { anchorMemory } from '../testing/memory-anchor.ts';
 import {
   admitServer,
   manifestWith,
   openTestKeyd,
   removeTemporaryDirectories,
   temporaryDirectory,
+  testPlatform,
 } from '../testing/open-test-keyd.ts';
 import { releaseKey, signedBy } from '../testing/release-keys.ts';
 import type { Keyd } from './contract.ts';
@@ -106,6 +110,35 @@ promise('P4', 'policies that do not load do not take the root along', async () =
   await expect(
     openTestKeyd(to, { directory, genesis: false, release: await released(from, to) }),
   ).rejects.toMatchObject({ code: expect.stringMatching(/^policy\./) });
+  await (await openTestKeyd(from, { directory, genesis: false })).close();
+});
+
+promise('P4', 'a state that does not open under the next manifest leaves the root with the former', async () => {
+  const directory = temporaryDirectory();
+  const from = manifestWith({ keys: hiding(1), upgrade: UPGRADE });
+  const to = manifestWith({ number: 2, keys: hiding(1), upgrade: UPGRADE, anchor: { kind: 'tpm' } });
+  await (await openTestKeyd(from, { directory })).close();
+  const release = await released(from, to);
+  const platform = testPlatform({ openAnchor: async () => anchorMemory().open() });
+  const options = { directory, genesis: false, release, platform };
+  await expect(openTestKeyd(to, options)).rejects.toMatchObject({ code: 'keys.anchor-empty' });
+  await expect(openTestKeyd(to, { ...options, platform: testPlatform() })).rejects.toMatchObject({
+    code: 'keys.no-anchor',
+  });
+  const store = join(directory, 'store.sqlite');
+  renameSync(store, `${store}.away`);
+  await expect(openTestKeyd(to, options)).rejects.toMatchObject({ code: 'keys.store-missing' });
+  renameSync(`${store}.away`, store);
+  const former = await openTestKeyd(from, { directory, genesis: false });
+  // While it runs, a second one does not take the root away from it.
+  await expect(
+    openTestKeyd(manifestWith({ number: 3, keys: hiding(1) }), {
+      directory,
+      genesis: false,
+      release: await released(from, manifestWith({ number: 3, keys: hiding(1) })),
+    }),
+  ).rejects.toMatchObject({ code: 'storage.locked' });
+  await former.close();
   await (await openTestKeyd(from, { directory, genesis: false })).close();
 });
 

@@ -10,7 +10,16 @@
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { EvidenceService } from '@vitrine/attester';
-import { type Manifest, manifestDigest, manifestShape, showPath, UsageError, VitrineError } from '@vitrine/documents';
+import {
+  type DenyList,
+  type Manifest,
+  manifestDigest,
+  manifestShape,
+  showPath,
+  UsageError,
+  VitrineError,
+} from '@vitrine/documents';
+import { denialIn } from '@vitrine/verifier';
 import type { HandoverExchange } from '../handover/receive-app-root.ts';
 import type { Keyd, KeydOptions } from '../keyd/contract.ts';
 import type { Platform } from '../keyd/platform.ts';
@@ -20,6 +29,7 @@ import { measureIsolation } from './obtained.ts';
 import { messageShapes, readMessage } from './protocol.ts';
 import type { Started } from './spawn-keyd.ts';
 import type { User } from './state-directory.ts';
+import { tellFailures } from './tell-failures.ts';
 
 export interface RunKeydOptions {
   /** Opens devices that only root may open; called once, before the service becomes its own user. */
@@ -49,6 +59,7 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
   });
   process.umask(0o077);
 
+  const told = tellFailures((line) => process.stderr.write(`${line}\n`));
   let isStarted = false;
   let opening: Promise<Keyd> | undefined;
   let binding: Promise<EvidenceService> | undefined;
@@ -58,16 +69,17 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
 
   const ipc: IpcCalls = openIpc(process as IpcEnd, {
     start: async (argument) => {
-      const { manifest, user, starter, ...how } = readMessage(messageShapes.start, argument);
+      const { manifest, user, groups, starter, ...how } = readMessage(messageShapes.start, argument);
       if (isStarted) throw new VitrineError('keys.protocol', 'started already');
       isStarted = true;
+      if (user !== undefined && groups !== undefined) process.setgroups?.([...groups]);
       await options.prepare?.();
       if (user !== undefined) become(user);
       if (user !== undefined && process.getuid?.() === 0)
         throw new VitrineError('keys.protocol', 'the key service is still root');
-      const { handover, ...asked } = how;
+      const { handover, denyLists, ...asked } = how;
       const receives = handover && { handover: { ...handover, exchange: exchangeBehind(ipc) } };
-      opening = open(openKeyd, options, readManifest(manifest), { ...asked, ...receives });
+      opening = open(openKeyd, options, readManifest(manifest), { ...asked, ...receives, ...deniedBy(denyLists) });
       const opened = await opening;
       opened.attend(gatewayBehind(ipc));
       void opened.outdated.then(({ message }) => process.stderr.write(`${message}\n`));
@@ -88,8 +100,11 @@ export function answerSupervisor(options: RunKeydOptions, openKeyd: Open): void 
       binding = opened.bind(what);
       return (await binding).bootBinding;
     },
-    boot: async () => (await evidence()).boot(),
-    channel: async (argument) => (await evidence()).channel(readMessage(messageShapes.channel, argument)),
+    boot: () => told(async () => (await evidence()).boot()),
+    channel: async (argument) => {
+      const request = readMessage(messageShapes.channel, argument);
+      return told(async () => (await evidence()).channel(request));
+    },
     admit: async (argument, handle) => {
       const instance = readMessage(messageShapes.instance, argument);
       if (!(handle instanceof Socket)) throw new VitrineError('keys.protocol', 'a server comes with its socket');
@@ -124,7 +139,7 @@ async function open(
   openKeyd: Open,
   options: RunKeydOptions,
   manifest: Manifest,
-  how: Pick<KeydOptions, 'genesis' | 'release' | 'handover'>,
+  how: Pick<KeydOptions, 'genesis' | 'release' | 'handover' | 'denied'>,
 ): Promise<Keyd> {
   return openKeyd({
     manifest,
@@ -135,6 +150,11 @@ async function open(
     monotonic: () => performance.now(),
     randomBytes: (length) => Uint8Array.from(randomBytes(length)),
   });
+}
+
+/** The operator's lists can only refuse more, so who signed them is not asked here. */
+function deniedBy(lists: readonly DenyList[] | undefined): Pick<KeydOptions, 'denied'> {
+  return lists === undefined ? {} : { denied: (receiver) => denialIn(lists, receiver) };
 }
 
 function readManifest(value: unknown): Manifest {

@@ -13,6 +13,7 @@ const command: KeydCommand = {
   readable: ['/app'],
   devices: [],
   isRoot: false,
+  changesUser: false,
 };
 
 test('without bubblewrap it is Node, with neither debugger nor prototype setters', () => {
@@ -28,7 +29,7 @@ test('without bubblewrap it is Node, with neither debugger nor prototype setters
 
 promise('P4', 'a sandbox has no network, no capability but those of root, and writes nothing but its state', () => {
   for (const isRoot of [true, false]) {
-    const args = keydCommand({ ...command, bubblewrap: '/usr/bin/bwrap', isRoot }, () => true);
+    const args = keydCommand({ ...command, bubblewrap: '/usr/bin/bwrap', isRoot, changesUser: isRoot }, () => true);
     const text = args.join(' ');
     expect(text).toMatch(isRoot ? /--unshare-net/ : /--unshare-all/);
     expect(text).toContain('--cap-drop ALL');

@@ -2,8 +2,8 @@
  * The command that starts the key service: Node with neither debugger nor prototype tricks, and around it
  * bubblewrap where there is one, with no network and no file but its own code and its own directory.
  *
- * Pure. Root keeps its user at first and loses all capabilities but the two that the service needs to become
- * somebody else: a process that changes its user is no longer dumpable, one that was started as that user is.
+ * Pure. Root keeps its user at first and loses all capabilities but the two that the service needs where it is to
+ * become somebody else: a process that changes its user is no longer dumpable, one that was started as that user is.
  *
  * Reference: bubblewrap 0.8, `bwrap(1)`; Node 24, `node(1)`.
  *
@@ -30,6 +30,8 @@ export interface KeydCommand {
   /** Files and directories that it may read: its own code. */
   readonly readable: readonly string[];
   readonly isRoot: boolean;
+  /** Whether root is to become somebody else, and not to stay what it is. */
+  readonly changesUser: boolean;
 }
 
 /** The descriptor of the channel to the parent. */
@@ -49,8 +51,9 @@ const NODE_OPTIONS: readonly string[] = [
 const USR_LINKS: readonly string[] = ['bin', 'lib', 'lib64'];
 const AS_ROOT: readonly string[] = [
   ...['--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'],
-  ...['--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID'],
+  ...['--cap-drop', 'ALL'],
 ];
+const TO_CHANGE_USER: readonly string[] = ['--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID'];
 const AS_USER: readonly string[] = ['--unshare-all', '--unshare-user', '--disable-userns', '--cap-drop', 'ALL'];
 
 /**
@@ -65,6 +68,7 @@ export function keydCommand(command: KeydCommand, isLink: (path: string) => bool
   return [
     bubblewrap,
     ...(isRoot ? AS_ROOT : AS_USER),
+    ...(isRoot && command.changesUser ? TO_CHANGE_USER : []),
     ...['--die-with-parent', '--hostname', 'keys'],
     ...['--ro-bind', '/usr', '/usr'],
     ...USR_LINKS.flatMap((name) =>

@@ -7,9 +7,11 @@
  */
 import {
   type BootBinding,
+  denyListShape,
   hex,
   type Infer,
   integer,
+  list,
   object,
   oneOf,
   optional,
@@ -46,8 +48,12 @@ const start = object({
   release: optional(anything),
   /** The root comes from a running enclave, by way of the supervisor. */
   handover: optional(object({ expectAppRoot: optional(hex(32)) })),
+  /** Who must not have the root in a hand-over, as whoever runs this says. */
+  denyLists: optional(list(denyListShape)),
   /** Whom to become before anything is read; only where the service is started by root. */
   user: optional(object({ uid: integer(1), gid: integer(1) })),
+  /** To be in until then, since devices of the platform are theirs. */
+  groups: optional(list(integer(1))),
   starter: object({ uid: optional(integer(0)), network: optional(name) }),
 });
 const bind = object({ tlsSpki: bytes(32), sandbox });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -9,7 +9,7 @@ import { promise } from '../../../../test/promises.ts';
 import type { Instance } from '../service.ts';
 import { manifestWith, temporaryDirectory } from '../testing/open-test-keyd.ts';
 import { holdSocket } from './hold-socket.ts';
-import { type SpawnedKeyService, type SpawnKeydOptions, spawnKeyd } from './spawn-keyd.ts';
+import { KEYD_USER, type SpawnedKeyService, type SpawnKeydOptions, spawnKeyd } from './spawn-keyd.ts';
 
 const ROOT = resolve(fileURLToPath(new URL('../../../../', import.meta.url)));
 const BWRAP = '/usr/bin/bwrap';
@@ -275,6 +275,38 @@ describe('isolation', () => {
       .map((line) => line.split('=')[0]);
     expect(environ.filter((one) => !one?.startsWith('NODE_CHANNEL_') && one !== 'PWD')).toEqual([]);
   });
+
+  promise.unless(
+    notRoot,
+    'P4',
+    'root that stays root has no capability, and reads what was another user’s',
+    async () => {
+      const directory = temporaryDirectory();
+      writeFileSync(join(directory, 'state'), '"kept"', { mode: 0o600 });
+      for (const path of [directory, join(directory, 'state')]) chownSync(path, KEYD_USER.uid, KEYD_USER.gid);
+      const service = await start({ bubblewrap: BWRAP, staysRoot: true, directory });
+      expect(service.obtained).toEqual({ uid: 'shared', network: 'none', dumpable: true });
+      expect(await shown(service, 'status')).toMatch(/^CapInh:\s+0+\nCapPrm:\s+0+\nCapEff:\s+0+$/m);
+      expect(await shown(service, 'state')).toBe('"kept"');
+    },
+  );
+
+  promise.unless(
+    notRoot,
+    'P4',
+    'it is in the group that a device belongs to until it is open, and no longer',
+    async () => {
+      const directory = temporaryDirectory();
+      const device = join(directory, 'tpm');
+      writeFileSync(device, '', { mode: 0o660 });
+      chownSync(device, 65_533, 65_532);
+      chmodSync(device, 0o660);
+      const service = await start({ bubblewrap: BWRAP, devices: [device] });
+      expect(await shown(service, 'groupsAtFirst')).toContain(65_532);
+      const { groups } = (await shown(service, 'user')) as { readonly groups: readonly number[] };
+      expect(groups).not.toContain(65_532);
+    },
+  );
 
   test('the socket of a server that somebody has read from is not handed over', async () => {
     const child = spawn('/bin/sh', ['-c', 'echo hello >&3; exec cat <&3'], {

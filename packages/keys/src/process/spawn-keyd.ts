@@ -15,6 +15,7 @@ import { createInterface } from 'node:readline';
 import type { EvidenceService } from '@vitrine/attester';
 import {
   type BootBinding,
+  type DenyList,
   type EvidenceBundle,
   type KeyStatement,
   type Manifest,
@@ -22,10 +23,11 @@ import {
 } from '@vitrine/documents';
 import type { HandoverExchange } from '../handover/receive-app-root.ts';
 import type { GatewayAnswers, KeyService, SealedSecretReceipt } from '../service.ts';
+import { deviceGroups } from './device-groups.ts';
 import { holdSocket } from './hold-socket.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import { type IpcCalls, type IpcEnd, openIpc } from './ipc.ts';
-import { CHANNEL, type KeydProgram, keydCommand } from './keyd-arguments.ts';
+import { CHANNEL, type KeydCommand, type KeydProgram, keydCommand } from './keyd-arguments.ts';
 import { type ObtainedIsolation, standpoint } from './obtained.ts';
 import { messageShapes, readMessage } from './protocol.ts';
 import { prepareDirectory, type User } from './state-directory.ts';
@@ -62,6 +64,8 @@ export interface SpawnKeydOptions {
   readonly release?: unknown;
   /** The root comes from a running enclave: how to reach it, and which root it has to be. Excludes `genesis`. */
   readonly handover?: { readonly exchange: HandoverExchange; readonly expectAppRoot?: string };
+  /** Who must not have the root in a hand-over. */
+  readonly denyLists?: readonly DenyList[];
   /** Each line that the service writes for people. */
   readonly onLog: (line: string) => void;
 }
@@ -88,6 +92,8 @@ export interface Started {
 /** In a range that neither systems nor their users take. */
 export const KEYD_USER: User = { uid: 64_123, gid: 64_123 };
 
+const ROOT_USER: User = { uid: 0, gid: 0 };
+
 const START_SCRIPT = 'ulimit -c 0 || exit 126; exec "$@"';
 const CLOSE_MS = 5_000;
 /** Enough to say why it did not start. */
@@ -102,11 +108,15 @@ const LINES_KEPT = 5;
 export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeyService> {
   const isRoot = process.getuid?.() === 0;
   const ownUser = options.user ?? (options.bubblewrap === undefined ? undefined : KEYD_USER);
-  const user = isRoot && options.staysRoot !== true ? ownUser : undefined;
+  const staysRoot = isRoot && options.staysRoot === true;
+  const user = isRoot && !staysRoot ? ownUser : undefined;
+  // Without capabilities, root cannot read what an earlier start gave to the service's user.
+  const owner = staysRoot ? ROOT_USER : user;
   const writable = await Promise.all(
-    [options.directory, ...(options.writable ?? [])].map((directory) => prepareDirectory(directory, user)),
+    [options.directory, ...(options.writable ?? [])].map((directory) => prepareDirectory(directory, owner)),
   );
-  const child = start(await commandOf(options, writable, isRoot));
+  const groups = user === undefined ? [] : await deviceGroups(options.devices ?? []);
+  const child = start(await commandOf(options, writable, { isRoot, changesUser: user !== undefined }));
   const lines = keepLines(child, options.onLog);
   const life = watch(child, lines);
   let gateway: GatewayAnswers | undefined;
@@ -131,6 +141,8 @@ export async function spawnKeyd(options: SpawnKeydOptions): Promise<SpawnedKeySe
       ...(options.release === undefined ? {} : { release: options.release }),
       ...(options.handover === undefined ? {} : { handover: expected(options.handover) }),
       ...(user === undefined ? {} : { user }),
+      ...(groups.length === 0 ? {} : { groups }),
+      ...(options.denyLists === undefined ? {} : { denyLists: options.denyLists }),
       starter: standpoint(),
     })) as Started;
     const { handsOver, ...said } = started;
@@ -164,7 +176,7 @@ function handoverOf(ipc: IpcCalls): NonNullable<KeyService['handover']> {
 async function commandOf(
   options: SpawnKeydOptions,
   writable: readonly string[],
-  isRoot: boolean,
+  who: Pick<KeydCommand, 'isRoot' | 'changesUser'>,
 ): Promise<readonly string[]> {
   const links = new Set<string>();
   for (const path of ['/bin', '/lib', '/lib64']) {
@@ -183,7 +195,7 @@ async function commandOf(
     writable,
     readable: options.readable,
     devices: options.devices ?? [],
-    isRoot,
+    ...who,
     ...(bubblewrap === undefined ? {} : { bubblewrap }),
   };
   return keydCommand(command, (path) => links.has(path));

@@ -34,9 +34,12 @@ class Machine {
   fails: 'no' | 'before' | 'after' = 'no';
   limits: readonly LoadedLimit[] = [daily];
   outdated = false;
+  /** Which process runs; those before it do nothing any more. */
+  process = 0;
 
   open(): SpendLedger {
     this.boot = this.real;
+    const own = ++this.process;
     const time = (): WitnessedTime | undefined =>
       this.witness === undefined ? undefined : { earliest: this.real - this.witness, latest: this.real + this.witness };
     const clock: LastingClock = openLastingClock({
@@ -45,6 +48,7 @@ class Machine {
       time,
     });
     const commit = async (work: () => void): Promise<void> => {
+      if (own !== this.process) return new Promise(() => undefined);
       if (this.fails === 'before') throw anchorUnavailable();
       work();
       this.clockRecord = clock.record();
@@ -138,6 +142,39 @@ describe('after a restart with an anchor', () => {
     machine.takes = 0;
     expect(await spend(first, 41n)).toMatch(/40 of 100 left/);
   });
+
+  promise(
+    'P4',
+    'what was asked before the machine was stopped does not leave after it, as if it were that old',
+    async () => {
+      let witnessed = 1_000_000;
+      const records = new Map<string, Uint8Array>();
+      const clock = openLastingClock({
+        record: undefined,
+        monotonic: () => 0,
+        time: () => ({ earliest: witnessed, latest: witnessed }),
+      });
+      const ledger = openSpendLedger({
+        store: {
+          load: () => [],
+          append: async (appended) => {
+            for (const { id, value } of appended) records.set(id, value);
+            // The answer of the anchor is the first to say how long it was.
+            witnessed += 3_600_000;
+          },
+          remove: async (ids) => {
+            for (const id of ids) records.delete(id);
+          },
+        },
+        limits: new Map([['hot', [daily]]]),
+        instanceKeys: new Set(),
+        now: clock.now,
+        isAnchored: true,
+        restarted: true,
+      });
+      expect(await spend(ledger, 1n)).toBe('ledger.unavailable');
+    },
+  );
 
   promise('P4', 'a state that is not the newest reserves nothing, also where nothing is to be charged', async () => {
     const machine = new Machine();
@@ -233,7 +270,11 @@ promise(
           } else {
             machine.takes = 0;
             machine.fails = 'no';
-            if (step.midway) void spend(ledger, 1n);
+            if (step.midway) {
+              void spend(ledger, 1n);
+              // It is on the disk, and has not left.
+              for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+            }
             machine.real += step.down;
             ledger = machine.open();
           }

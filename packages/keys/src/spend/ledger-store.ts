@@ -19,6 +19,8 @@ export interface LedgerStore {
   remove(ids: readonly string[]): void | Promise<void>;
   /** @throws StateError where the store turned out not to be the newest. */
   demandNewest?(): void;
+  /** Resolves when it is known that the store is the newest. @throws StateError */
+  confirm?(): Promise<void>;
 }
 
 /** Which records of the sealed store are the ledger's alone. */
@@ -48,7 +50,7 @@ export function sealedLedgerStore(
 
 /** The same, where a record is kept when the anchor of the store has moved. */
 export function lastingLedgerStore(
-  state: Pick<LastingState, 'commit' | 'demandNewest'>,
+  state: Pick<LastingState, 'commit' | 'confirm' | 'demandNewest'>,
   sealed: LedgerStore,
 ): LedgerStore {
   return {
@@ -56,5 +58,6 @@ export function lastingLedgerStore(
     append: (records) => state.commit(() => void sealed.append(records)),
     remove: (ids) => state.commit(() => void sealed.remove(ids)),
     demandNewest: () => state.demandNewest(),
+    confirm: () => state.confirm(),
   };
 }

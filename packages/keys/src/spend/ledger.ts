@@ -20,7 +20,7 @@ import type { LoadedLimit } from '../policy/loaded-policy.ts';
 import { LedgerError } from './ledger-error.ts';
 import type { LedgerStore } from './ledger-store.ts';
 import { type Limit, type Part, partsOf, type Refusal, type Room } from './room.ts';
-import { decodeRecord, encodeRecord, recordId, type SpendRecord } from './spend-record.ts';
+import { decodeRecord, encodeRecord, recordId, recordOf, type SpendRecord } from './spend-record.ts';
 import { createWindow, type Entry } from './window.ts';
 
 export interface SpendLedgerOptions {
@@ -49,11 +49,16 @@ type Reserved = { readonly ok: true; readonly reservation: Reservation } | Extra
 export interface SpendLedger {
   /** What {@link SpendLedger.reserve} would say; nothing is reserved. @throws LedgerError */
   room(key: string, charges: readonly Charge[], asker: Asker): Room;
-  /** Checks and charges all limits in one step. @throws LedgerError */
-  reserve(key: string, charges: readonly Charge[], asker: Asker): Reserved;
+  /**
+   * Checks and charges all limits in one step.
+   *
+   * @param request - SHA-256 of what is asked, kept with the charge. @throws LedgerError
+   */
+  reserve(key: string, charges: readonly Charge[], asker: Asker, request?: Uint8Array): Reserved;
   /**
    * Resolves when the reservation is durable; reservations made meanwhile share one commit. Only then may
-   * the signature leave. Where the commit fails, all of them are taken back.
+   * the signature leave. Where the commit fails, all of them are taken back. Where nothing was charged, it resolves
+   * when the store is known to be the newest.
    *
    * @throws LedgerError `ledger.unavailable`, also for a reservation that was taken back or released before.
    */
@@ -84,6 +89,7 @@ interface Kept {
 interface Live extends Reservation {
   readonly key: string;
   readonly parts: readonly Part[];
+  readonly request?: Uint8Array;
   readonly entries: Entry[];
   state: 'pending' | 'kept' | 'void';
   counting: number;
@@ -295,7 +301,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
       const checked = check(key, charges, asker, tick());
       return 'ok' in checked ? checked : { ok: true };
     },
-    reserve: (key, charges, asker) => {
+    reserve: (key, charges, asker, request) => {
       store.demandNewest?.();
       const now = tick();
       const parts = check(key, charges, asker, now);
@@ -311,6 +317,7 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
         serial: ++serial,
         key,
         parts,
+        ...(request === undefined ? {} : { request }),
         entries: [],
         state: parts.length === 0 ? 'kept' : 'pending',
         counting: parts.length,
@@ -332,6 +339,8 @@ export function openSpendLedger(options: SpendLedgerOptions): SpendLedger {
         if (!instanceKeys.has(one.key)) batch.count++;
         await batch.done;
       }
+      // What a key of this boot does is in no state that could have moved.
+      if (one.parts.length === 0 && !instanceKeys.has(one.key)) await store.confirm?.();
       if (one.state !== 'kept') throw unavailable('the reservation was taken back, so nothing was signed');
     },
     release: (reservation) => {
@@ -361,19 +370,6 @@ function spentByDoubt(
     ),
   );
   return Math.max(...doubted.map(({ at }) => (at ?? boot) + MOST_UNTIL_LEFT_MS + window * 1000));
-}
-
-/** @param at - When, where that is recorded. */
-function recordOf(lasting: readonly Live[], at: number | undefined): Omit<SpendRecord, 'type'> {
-  return {
-    ...(at === undefined ? {} : { at: Math.ceil(at) }),
-    window: Math.max(...lasting.flatMap(({ parts }) => parts.map(({ limit }) => limit.rule.window))),
-    reservations: lasting.map(({ serial, key, parts }) => ({
-      serial,
-      key,
-      charges: parts.map(({ limit, scope, amount }) => ({ limit: limit.rule.id, scope, amount: String(amount) })),
-    })),
-  };
 }
 
 function createBatch(): Batch {

@@ -8,6 +8,7 @@
  * @module
  */
 import {
+  base64Url,
   type Infer,
   integer,
   list,
@@ -17,8 +18,10 @@ import {
   parseStrictJson,
   type Shape,
   text,
+  toBase64Url,
 } from '@vitrine/documents';
 import { LedgerError } from './ledger-error.ts';
+import type { Part } from './room.ts';
 
 const shape = object({
   type: oneOf('vitrine/spend/v1'),
@@ -32,6 +35,11 @@ const shape = object({
       /** Rises from reservation to reservation. */
       serial: integer(1),
       key: text('the name of a key'),
+      /**
+       * SHA-256 of what was asked. A machine that was copied while it ran may draw the same random bytes at the same
+       * time; two requests are two commits even then, and the anchor lets one of them through.
+       */
+      request: optional(base64Url(32)),
       charges: list(
         object({
           limit: text('the name of a limit'),
@@ -46,6 +54,29 @@ const shape = object({
 
 export type SpendRecord = Infer<typeof shape>;
 const recordShape: Shape<SpendRecord> = shape;
+
+/** A reservation that is to be kept. */
+interface Recorded {
+  readonly serial: number;
+  readonly key: string;
+  /** SHA-256 of what was asked. */
+  readonly request?: Uint8Array;
+  readonly parts: readonly Part[];
+}
+
+/** @param at - When, where that is recorded. */
+export function recordOf(lasting: readonly Recorded[], at: number | undefined): Omit<SpendRecord, 'type'> {
+  return {
+    ...(at === undefined ? {} : { at: Math.ceil(at) }),
+    window: Math.max(...lasting.flatMap(({ parts }) => parts.map(({ limit }) => limit.rule.window))),
+    reservations: lasting.map(({ serial, key, parts, request }) => ({
+      serial,
+      key,
+      ...(request === undefined ? {} : { request: toBase64Url(request) }),
+      charges: parts.map(({ limit, scope, amount }) => ({ limit: limit.rule.id, scope, amount: String(amount) })),
+    })),
+  };
+}
 
 /** By the first serial, of equal length, so that they are in the order of serials. */
 export function recordId({ reservations }: Pick<SpendRecord, 'reservations'>): string {

@@ -11,6 +11,9 @@ import { VitrineError } from '@vitrine/documents';
 import type { Gateway, Keyd, KeydOptions } from '../keyd/contract.ts';
 import { answerSupervisor } from '../process/answer-supervisor.ts';
 
+/** Of the moment in which devices are opened. */
+let groupsAtFirst: readonly number[] | undefined;
+
 /** What the credential of a name shows. */
 const SHOWN: Readonly<Record<string, () => unknown>> = {
   environment: () => process.env,
@@ -18,6 +21,8 @@ const SHOWN: Readonly<Record<string, () => unknown>> = {
   limits: () => readFileSync('/proc/self/limits', 'latin1'),
   status: () => readFileSync('/proc/self/status', 'latin1'),
   user: () => ({ uid: process.getuid?.(), gid: process.getgid?.(), groups: process.getgroups?.() }),
+  groupsAtFirst: () => groupsAtFirst,
+  state: () => readFileSync(`${process.argv[2]}/state`, 'utf8'),
   files: () => ['/etc/passwd', '/root', '/home', '/var', '/run'].filter((path) => existsSync(path)),
   becomesRoot: () => spawnSync(process.execPath, ['-e', 'process.setuid(0)']).status === 0,
 };
@@ -80,6 +85,9 @@ function connects(): Promise<string> {
 answerSupervisor(
   {
     directory: process.argv[2] ?? '',
+    prepare: async () => {
+      groupsAtFirst = process.getgroups?.();
+    },
     platform: async () => ({
       source: { technology: 'none', quote: async (bytes) => bytes, endorsements: async () => undefined },
       roots: [],

@@ -22,6 +22,7 @@ export function manifestWith(members: Partial<Manifest>): Manifest {
     name: 'example',
     server: { source: { kind: 'command', command: 'example' }, args: [], environment: {}, transport: 'stdio' },
     sandbox: 'none',
+    roots: [{ kind: 'test' }],
     runtime: { vitrine: '0.1.0', node: '24.0.0' },
     ...members,
   };

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { concatBytes, sameBytes, toHex } from '@vitrine/documents';
+import { concatBytes, sameBytes, toHex } from '@vitrine/documents/evidence';
 import { sha256, verifyEcdsaP256 } from '#crypto';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { type Attempt, attempt, refuse } from '../refusal.ts';

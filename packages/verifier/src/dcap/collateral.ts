@@ -13,7 +13,7 @@ import {
   MalformedEvidenceError,
   parseStrictJson,
   toHex,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 
 /** Hexadecimal, lower case. */
 export interface PlatformIds {

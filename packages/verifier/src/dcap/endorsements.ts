@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type DcapCollateral, sameBytes } from '@vitrine/documents';
+import { type DcapCollateral, sameBytes } from '@vitrine/documents/evidence';
 import { bytesOfHex } from '#crypto';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { type Attempt, attempt, type RefusalError, refuse } from '../refusal.ts';

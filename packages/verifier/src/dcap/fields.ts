@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { JsonSyntaxError, type JsonValue, parseStrictJson } from '@vitrine/documents';
+import { JsonSyntaxError, type JsonValue, parseStrictJson } from '@vitrine/documents/evidence';
 import { RefusalError, refuse } from '../refusal.ts';
 
 /** An object of the JSON text together with its place, for refusals. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type DcapCollateral, MalformedEvidenceError } from '@vitrine/documents';
+import { type DcapCollateral, MalformedEvidenceError } from '@vitrine/documents/evidence';
 import { RefusalError } from '../refusal.ts';
 import type { HardwareClaims } from '../technology.ts';
 import type { AvailableEndorsements } from './appraise-tcb.ts';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import {
   type DerCursor,
   type DerElement,

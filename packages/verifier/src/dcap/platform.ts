@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import { authenticateChain, type Chain, parseChain, rootOf } from '../x509/chain.ts';
 import { QUOTE_ENDINGS } from '../x509/pem.ts';

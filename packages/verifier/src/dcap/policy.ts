@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { either, hex, type Infer, integer, list, object, oneOf, type Shape, text } from '@vitrine/documents';
+import { either, hex, type Infer, integer, list, object, oneOf, type Shape, text } from '@vitrine/documents/evidence';
 
 /** Either written out as `any`, which waives the check, or what is accepted. */
 export const anyOr = <T>(shape: Shape<T>): Shape<'any' | T> => either(oneOf('any'), shape);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fromHex, toHex } from '@vitrine/documents';
+import { fromHex, toHex } from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import type { EnclaveReport } from './enclave-report.ts';
 import { hexField, integerField, parseFields, textField, timeField } from './fields.ts';

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError, toHex } from '@vitrine/documents';
+import { MalformedEvidenceError, toHex } from '@vitrine/documents/evidence';
 import { ENCLAVE_REPORT_BYTES, type EnclaveReport, readEnclaveReport } from './enclave-report.ts';
 
 /** `TEE type` of the header. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { JsonValue } from '@vitrine/documents';
+import type { JsonValue } from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import {
   type Fields,

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { toHex, UsageError } from '@vitrine/documents';
+import { toHex, UsageError } from '@vitrine/documents/evidence';
 import type { Check } from '../result.ts';
 import type { AuthenticatedEvent } from './authenticated-event.ts';
 import { type Bank, type EventLog, FORMAT_CHECK, type LogEvent } from './event-log.ts';

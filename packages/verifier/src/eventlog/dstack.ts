@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { fromHex, type JsonValue, parseStrictJson } from '@vitrine/documents';
+import { fromHex, type JsonValue, parseStrictJson } from '@vitrine/documents/evidence';
 import { DIGEST_BYTES, type EventLog, type LogEvent, MAX_EVENTS, malformed } from './event-log.ts';
 import { EventType } from './event-types.ts';
 

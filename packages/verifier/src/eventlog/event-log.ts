@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError } from '@vitrine/documents';
+import { MalformedEvidenceError } from '@vitrine/documents/evidence';
 
 /** Hash algorithms that event logs name (TCG Algorithm Registry). */
 export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512' | 'sm3-256';

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 
 /** Types that this package treats differently from each other. */
 export const EventType = {

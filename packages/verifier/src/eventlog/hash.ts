@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { digest } from '@vitrine/documents';
+import { digest } from '@vitrine/documents/evidence';
 import type { Bank } from './event-log.ts';
 
 /** The digest of `bytes` in `bank`. */

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import type { Origin } from './authenticated-event.ts';
 import type { Bank, EventLog, LogEvent } from './event-log.ts';
 import { hashIn } from './hash.ts';

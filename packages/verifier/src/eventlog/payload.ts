@@ -21,7 +21,7 @@
  * @module
  */
 
-import { canonicalBytes, concatBytes, sameBytes, toHex } from '@vitrine/documents';
+import { canonicalBytes, concatBytes, sameBytes, toHex } from '@vitrine/documents/evidence';
 import type { Coverage } from './authenticated-event.ts';
 import type { Bank, EventContent, LogEvent } from './event-log.ts';
 import { EventType } from './event-types.ts';

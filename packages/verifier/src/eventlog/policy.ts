@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { either, type Infer, list, mapOf, object, oneOf, type Shape, text } from '@vitrine/documents';
+import { either, type Infer, list, mapOf, object, oneOf, type Shape, text } from '@vitrine/documents/evidence';
 
 const digest: Shape<string> = text(
   'a digest of 32 or 48 bytes as lower-case hexadecimal digits',

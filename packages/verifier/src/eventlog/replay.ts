@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { concatBytes, toHex } from '@vitrine/documents';
+import { concatBytes, toHex } from '@vitrine/documents/evidence';
 import { type Bank, DIGEST_BYTES, type EventLog, type LogEvent, malformed } from './event-log.ts';
 import { hashIn } from './hash.ts';
 import { runtimePreimage } from './payload.ts';

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { fromHex, toHex } from '@vitrine/documents';
+import { fromHex, toHex } from '@vitrine/documents/evidence';
 import type { AuthenticatedEvent } from './authenticated-event.ts';
 import type { Bank, EventLog } from './event-log.ts';
 import { separatorDigests } from './order.ts';

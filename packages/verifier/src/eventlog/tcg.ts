@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { concatBytes, sameBytes } from '@vitrine/documents';
+import { concatBytes, sameBytes } from '@vitrine/documents/evidence';
 import {
   DIGEST_BYTES,
   type EventLog,

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError } from '@vitrine/documents';
+import { MalformedEvidenceError } from '@vitrine/documents/evidence';
 import type { Check } from '../result.ts';
 import { type AppraisedLog, appraiseEventLog } from './appraise.ts';
 import { type AuthenticatedRegisters, authenticateEventLog, open } from './authenticate.ts';

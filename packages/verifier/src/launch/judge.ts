@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { digest, documentDigest, type LaunchDocument, toHex } from '@vitrine/documents';
+import { digest, documentDigest, type LaunchDocument, toHex } from '@vitrine/documents/evidence';
 import {
   carriedInitDataDigest,
   initDataDigest,

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { sameBytes, toHex } from '@vitrine/documents';
+import { sameBytes, toHex } from '@vitrine/documents/evidence';
 import { sha256, verifyEcdsaP384 } from '#crypto';
 import type { Authenticated } from '../authenticated.ts';
 import { SIMULATOR_MARKER } from '../dcap/anchors.ts';

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { concatBytes, sameBytes, toHex } from '@vitrine/documents';
+import { concatBytes, sameBytes, toHex } from '@vitrine/documents/evidence';
 import { cborBytes, cborEntries, cborItems } from '../cbor/fields.ts';
 import { type CborLimits, readCbor } from '../cbor/read.ts';
 import { refuse } from '../refusal.ts';

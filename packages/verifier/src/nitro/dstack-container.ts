@@ -20,7 +20,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import { parseFields, textField } from '../dcap/fields.ts';
 import { refuse } from '../refusal.ts';
 

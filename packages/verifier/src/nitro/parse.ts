@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError, sameBytes, toHex } from '@vitrine/documents';
+import { MalformedEvidenceError, sameBytes, toHex } from '@vitrine/documents/evidence';
 import {
   cborBytes,
   cborEntries,

@@ -3,7 +3,18 @@
  *
  * @module
  */
-import { either, hex, type Infer, integer, list, mapOf, object, oneOf, type Shape, text } from '@vitrine/documents';
+import {
+  either,
+  hex,
+  type Infer,
+  integer,
+  list,
+  mapOf,
+  object,
+  oneOf,
+  type Shape,
+  text,
+} from '@vitrine/documents/evidence';
 
 const shape = object({
   /** An enclave whose console and memory its parent instance reads; its PCR0 to PCR2 are zero. */

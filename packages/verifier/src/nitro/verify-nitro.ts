@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { fromHex, MalformedEvidenceError, toHex } from '@vitrine/documents';
+import { fromHex, MalformedEvidenceError, toHex } from '@vitrine/documents/evidence';
 import { sha256 } from '#crypto';
 import type { Check } from '../result.ts';
 import type { HardwareClaims, HardwareOutcome } from '../technology.ts';

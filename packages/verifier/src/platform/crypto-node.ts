@@ -5,7 +5,7 @@
  * @module
  */
 import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents/evidence';
 import { beginningOf } from './beginning.ts';
 import { derSignature } from './der-signature.ts';
 import { isP256Signature } from './p256.ts';

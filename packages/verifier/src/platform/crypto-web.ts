@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { concatBytes, toHex } from '@vitrine/documents';
+import { concatBytes, toHex } from '@vitrine/documents/evidence';
 import { isP256Point, isP256Signature } from './p256.ts';
 
 export { sha512, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from './signatures-web.ts';

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents/evidence';
 import { verifyEcdsaP256, verifyEcdsaP384, verifyRsaPkcs1Sha256, verifyRsaPss384 } from '#crypto';
 import { beginningOf } from './beginning.ts';
 

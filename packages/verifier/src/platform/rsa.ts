@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { concatBytes, sameBytes } from '@vitrine/documents';
+import { concatBytes, sameBytes } from '@vitrine/documents/evidence';
 
 /** AlgorithmIdentifier rsaEncryption with NULL parameters. */
 const RSA_ENCRYPTION = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];

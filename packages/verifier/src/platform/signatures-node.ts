@@ -5,7 +5,7 @@
  * @module
  */
 import { constants, createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
-import { concatBytes, toHex } from '@vitrine/documents';
+import { concatBytes, toHex } from '@vitrine/documents/evidence';
 import { derSignature } from './der-signature.ts';
 import { isP384Point, isP384Signature, P384_SPKI_HEAD } from './p384.ts';
 import { isRsaSignature, rsaModulus } from './rsa.ts';

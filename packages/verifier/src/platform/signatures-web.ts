@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { concatBytes } from '@vitrine/documents';
+import { concatBytes } from '@vitrine/documents/evidence';
 import { isP384Point, isP384Signature } from './p384.ts';
 import { isRsaSignature, rsaModulus } from './rsa.ts';
 

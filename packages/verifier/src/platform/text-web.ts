@@ -5,7 +5,7 @@
  * @module
  */
 
-export { fromHex as bytesOfHex, toHex as hexOf } from '@vitrine/documents';
+export { fromHex as bytesOfHex, toHex as hexOf } from '@vitrine/documents/evidence';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const NOT_BASE64 = 0xff;

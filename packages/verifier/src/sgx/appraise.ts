@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { fromHex } from '@vitrine/documents';
+import { fromHex } from '@vitrine/documents/evidence';
 import type { Authenticated } from '../authenticated.ts';
 import { appraisePlatform } from '../dcap/appraise-platform.ts';
 import { type AvailableEndorsements, appraiseTcb, type TcbAppraisal, tcbChecks } from '../dcap/appraise-tcb.ts';

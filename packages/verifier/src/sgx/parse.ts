@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import { type EnclaveReport, readEnclaveReport } from '../dcap/enclave-report.ts';
 import { type DcapQuote, parseQuote, TeeType } from '../dcap/quote.ts';
 

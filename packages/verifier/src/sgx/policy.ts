@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { hex, type Infer, integer, list, object, oneOf, type Shape, tagged } from '@vitrine/documents';
+import { hex, type Infer, integer, list, object, oneOf, type Shape, tagged } from '@vitrine/documents/evidence';
 import { ACCEPTABLE_STATUSES, anyOr, firmwareMembers } from '../dcap/policy.ts';
 
 /** Either one build of an enclave, or whatever a signer signs under one product id. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fromBase64Url } from '@vitrine/documents';
+import { fromBase64Url } from '@vitrine/documents/evidence';
 import { type Certificate, parseCertificate } from '../x509/certificate.ts';
 import { AMD_AUTHORITY_PROFILE } from '../x509/profile.ts';
 import {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { sameBytes, toHex } from '@vitrine/documents';
+import { sameBytes, toHex } from '@vitrine/documents/evidence';
 import { failed, passed, showBits, waived } from '../dcap/findings.ts';
 import type { Check } from '../result.ts';
 import type { SnpClaims } from './authenticate.ts';

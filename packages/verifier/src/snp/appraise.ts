@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import type { Authenticated } from '../authenticated.ts';
 import { failed, passed, waived } from '../dcap/findings.ts';
 import type { Check } from '../result.ts';

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { sameBytes, toHex } from '@vitrine/documents';
+import { sameBytes, toHex } from '@vitrine/documents/evidence';
 import { verifyEcdsaP384 } from '#crypto';
 import { remember } from '../dcap/remembered.ts';
 import { RefusalError } from '../refusal.ts';

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { concatBytes, MalformedEvidenceError, toHex } from '@vitrine/documents';
+import { concatBytes, MalformedEvidenceError, toHex } from '@vitrine/documents/evidence';
 import type { Cpuid } from './product.ts';
 
 export const FORMAT_CHECK = 'snp.format';

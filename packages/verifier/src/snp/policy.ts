@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { either, hex, type Infer, integer, list, object, oneOf, type Shape, text } from '@vitrine/documents';
+import { either, hex, type Infer, integer, list, object, oneOf, type Shape, text } from '@vitrine/documents/evidence';
 
 const anyOr = <T>(shape: Shape<T>): Shape<'any' | T> => either(oneOf('any'), shape);
 const requiredOrAny = oneOf('required', 'any');

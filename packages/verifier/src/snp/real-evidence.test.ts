@@ -9,8 +9,10 @@ import { describe, expect, test } from 'vitest';
 import { sha256 } from '#crypto';
 import { promise } from '../../../../test/promises.ts';
 import { missingVectors, readTextVector, readVector } from '../../../../test/vectors.ts';
-import type { HardwareOutcome } from '../technology.ts';
+import { presets } from '../policy-file.ts';
+import type { HardwareOutcome, PlatformHint } from '../technology.ts';
 import { SNP_POLICY } from '../testing/forged-snp.ts';
+import { verify } from '../verify.ts';
 import { parsePemChain } from '../x509/pem.ts';
 import { AMD_ROOT_FINGERPRINTS, amdAnchors } from './anchors.ts';
 import { parseLeaf } from './leaf.ts';
@@ -197,3 +199,27 @@ function bergamo(text: string): { readonly report: Bytes; readonly vcek: Bytes }
   bytes.set(s, 0x2e8);
   return { report: bytes, vcek: Uint8Array.from(cert_chain[0]?.data ?? []) };
 }
+
+promise.unless(missingVectors, 'P7', 'a certificate of a chip that nobody gave is fetched for that chip', async () => {
+  const [report, vcek, at] = GENOA;
+  const asked: PlatformHint[] = [];
+  const result = await verify(
+    { kind: 'raw', bytes: readVector(report) },
+    {
+      policy: presets['hardware-only'],
+      now: new Date(at),
+      endorsements: [],
+      simulatorAnchors: [],
+      fetchEndorsements: (platform) => {
+        asked.push(platform);
+        return Promise.resolve([{ certificate: readVector(vcek) }]);
+      },
+    },
+  );
+  expect(asked).toEqual([snpPlatform(readVector(report))]);
+  expect(result.checks.find(({ id }) => id === 'snp.vcek-chain')).toMatchObject({
+    status: 'passed',
+    anchor: 'amd-ark-genoa',
+  });
+  expect(result.claims?.anchor).toBe('amd-ark-genoa');
+});

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import { unavailable } from '../dcap/findings.ts';
 import type { Check } from '../result.ts';
 import type { GivenEndorsements, HardwareClaims, HardwareOutcome } from '../technology.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { either, hex, type Infer, type Issue, list, object, oneOf, type Shape } from '@vitrine/documents';
+import { either, hex, type Infer, type Issue, list, object, oneOf, type Shape } from '@vitrine/documents/evidence';
 import { ACCEPTABLE_STATUSES, anyOr, firmwareMembers } from '../dcap/policy.ts';
 
 /** In the order in which they are measured. */

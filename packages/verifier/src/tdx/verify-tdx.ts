@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DcapCollateral } from '@vitrine/documents';
+import type { DcapCollateral } from '@vitrine/documents/evidence';
 import type { TrustAnchor } from '../dcap/anchors.ts';
 import type { TcbAppraisal } from '../dcap/appraise-tcb.ts';
 import { claimsOfPlatform, endorsementsFor, platformNamedIn, unverifiedPlatform } from '../dcap/outcome.ts';

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import type { Authenticated } from '../authenticated.ts';
 import type { Difference } from '../refusal.ts';
 import type { Check } from '../result.ts';

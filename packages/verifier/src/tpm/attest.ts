@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError, toHex } from '@vitrine/documents';
+import { MalformedEvidenceError, toHex } from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import { finishTpm, openTpm, type TpmReader, takeBytes, takeExactly, takeNumber, takeSized } from './reader.ts';
 

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { concatBytes, sameBytes, UsageError } from '@vitrine/documents';
+import { concatBytes, sameBytes, UsageError } from '@vitrine/documents/evidence';
 import { rsaSpki } from '../platform/rsa.ts';
 import { RefusalError, refuse } from '../refusal.ts';
 import { type PublicKey, readPublicKey } from '../x509/algorithms.ts';

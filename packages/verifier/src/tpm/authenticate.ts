@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { concatBytes, fromHex, toHex } from '@vitrine/documents';
+import { concatBytes, fromHex, toHex } from '@vitrine/documents/evidence';
 import { sha256, verifyEcdsaP256, verifyRsaPkcs1Sha256 } from '#crypto';
 import type { Authenticated } from '../authenticated.ts';
 import { sentence } from '../dcap/findings.ts';

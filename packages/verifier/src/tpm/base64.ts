@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fromBase64Url } from '@vitrine/documents';
+import { fromBase64Url } from '@vitrine/documents/evidence';
 
 /** Bytes of canonical padded base64; `undefined` for anything else. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | undefined {

@@ -29,7 +29,7 @@ import {
   type Shape,
   showPath,
   text,
-} from '@vitrine/documents';
+} from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import { hasQuoteType, isTpmAttest, readTpmAttest, type TpmAttest, takeTpmAttest } from './attest.ts';
 import { readSpki, readTpmtPublic, type TpmAttestationKey } from './attestation-key.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MalformedEvidenceError } from '@vitrine/documents';
+import { MalformedEvidenceError } from '@vitrine/documents/evidence';
 import { RefusalError } from '../refusal.ts';
 import { readTpmForm, type TpmQuote } from './forms.ts';
 

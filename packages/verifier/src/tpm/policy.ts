@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { either, hex, type Infer, list, mapOf, object, oneOf, type Shape } from '@vitrine/documents';
+import { either, hex, type Infer, list, mapOf, object, oneOf, type Shape } from '@vitrine/documents/evidence';
 
 const pcrIndex = oneOf(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { concatBytes } from '@vitrine/documents';
+import { concatBytes } from '@vitrine/documents/evidence';
 import { refuse } from '../refusal.ts';
 import { finishTpm, openTpm, TpmAlgorithm, type TpmReader, takeExactly, takeNumber, takeSized } from './reader.ts';
 

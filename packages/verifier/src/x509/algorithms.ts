@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { fromHex, sameBytes, toHex } from '@vitrine/documents';
+import { fromHex, sameBytes, toHex } from '@vitrine/documents/evidence';
 import { type DerCursor, type DerElement, finish, openDer, readDer, Tag, take } from '../asn1/der.ts';
 import { keep, recall, type Seen } from '../asn1/seen.ts';
 import { derUnsigned } from '../asn1/values.ts';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { toHex } from '@vitrine/documents';
+import { toHex } from '@vitrine/documents/evidence';
 import { type DerElement, finish, openDer, readDer, Tag, take, takeIf, takeSequence } from '../asn1/der.ts';
 import { derBoolean, derNamedBits, derSmallInteger, derTime, derUnsigned } from '../asn1/values.ts';
 import type { SignatureAlgorithm } from '../platform/endorsed-signature.ts';

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents/evidence';
 import { verifyEndorsedSignature } from '../platform/endorsed-signature.ts';
 import { refuse } from '../refusal.ts';
 import { allows, type Certificate, parseCertificate } from './certificate.ts';

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { sameBytes } from '@vitrine/documents';
+import { sameBytes } from '@vitrine/documents/evidence';
 import { hexOf } from '#crypto';
 import { type DerElement, finish, openDer, readDer, Tag, take, takeAny, takeIf } from '../asn1/der.ts';
 import { derMilliseconds, derSmallInteger, derTime, startOfUnsigned } from '../asn1/values.ts';
