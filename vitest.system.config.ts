@@ -12,6 +12,8 @@ export default mergeConfig(
   defineConfig({
     test: {
       include: ['test/system/**/*.system.ts'],
+      // Most of a system test is other processes; on two processors two files go along together.
+      maxWorkers: 2,
       testTimeout: 300_000,
       hookTimeout: 300_000,
       globalSetup: ['test/support/peers-setup.ts'],
