@@ -88,5 +88,13 @@ promise(
     expect(foreign.code).not.toBe(0);
     expect(foreign.stderr).toMatch(/simulat/);
     await old.stop();
+
+    await configureBox(giver, { number: 1, upgrade, versions: 'version: 1', more: TERMS });
+    const denying = ['release', 'deny', 'list.json', '--name', 'box', '--below', 'box:2', '--owner-key', 'release.pem'];
+    expect(await giver.run(denying)).toMatchObject({ code: 0 });
+    const wary = await giver.start(['--deny-list', 'list.json']);
+    const denied = await older.run(['run', '--listen', '127.0.0.1:0', '--handover-from', wary.ready.url]);
+    expect(denied).toMatchObject({ code: 2, stderr: expect.stringContaining('denied') });
+    await wary.stop();
   },
 );
