@@ -35,8 +35,9 @@ interface Anchored {
   readonly alone: number[];
 }
 
-function manifestWith(anchor: AnchorTerms | undefined): Manifest {
-  const manifest = manifestOf('derived');
+function manifestWith(anchor: AnchorTerms | undefined, { name }: PlatformChoice): Manifest {
+  const bare = manifestOf('derived');
+  const manifest = name === 'tpm' ? { ...bare, roots: [{ kind: 'tpm-pcr' }] } : bare;
   if (anchor === undefined) return manifest;
   const hot = keyOf('derived');
   return { ...manifest, anchor, keys: { hot: { ...hot, policy: { ...hot.policy, copies: 'strict' } } } };
@@ -44,7 +45,7 @@ function manifestWith(anchor: AnchorTerms | undefined): Manifest {
 
 async function open(name: string, home: string, platform: PlatformChoice, anchor?: AnchorTerms): Promise<Anchored> {
   const service = await startKeyd({
-    manifest: manifestWith(anchor),
+    manifest: manifestWith(anchor, platform),
     home,
     platform,
     genesis: true,

@@ -45,6 +45,8 @@ const ZERO = '0'.repeat(64);
 interface Machine {
   readonly name: string;
   readonly flags: readonly string[];
+  /** What wraps the root, where the manifest has to say it. */
+  readonly roots?: string;
   boot(): Promise<void>;
   trust(user: Workplace, ready: ReadyLine): AttestedTransportOptions;
 }
@@ -64,6 +66,7 @@ function tpmMachine(tpm: Swtpm): Machine {
   return {
     name: 'TPM 2.0, swtpm',
     flags: ['--platform', 'tpm', '--device', tpm.path],
+    roots: '[{ kind: tpm-pcr }]',
     boot: () => tpm.powerCycle(),
     trust: (_user, { manifestDigest, verify }) => ({
       policy: 'default',
@@ -133,7 +136,7 @@ async function subjectsOn(machine: Machine, user: () => Workplace): Promise<read
     number: 1,
     upgrade: `{ kind: signed, keys: ["${key}"], threshold: 1 }`,
     versions: 'version: 1',
-    more: LOGS,
+    more: machine.roots === undefined ? LOGS : `${LOGS}\nroots: ${machine.roots}`,
   });
   return [
     { name: `${machine.name}, no keys`, user: plain, machine, samples: [] },
