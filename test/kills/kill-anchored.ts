@@ -5,21 +5,18 @@
  * @module
  */
 import assert from 'node:assert/strict';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Manifest, manifestDigest } from '@vitrine/documents';
-import { openSealedStore } from '@vitrine/storage';
+import type { Manifest } from '@vitrine/documents';
 import type { Remembered } from '../../examples/freshness-anchor/anchor-service.ts';
 import { serveAnchor } from '../../examples/freshness-anchor/server.ts';
-import { openAppRoot } from '../../packages/keys/src/app-root/app-root.ts';
 import { type KeyClient, KeyServiceError } from '../../packages/keys/src/server/key-client.ts';
-import { sealedLedgerStore } from '../../packages/keys/src/spend/ledger-store.ts';
-import { decodeRecord } from '../../packages/keys/src/spend/spend-record.ts';
-import { admitServer, fixedSource, openTestKeyd } from '../../packages/keys/src/testing/open-test-keyd.ts';
+import { admitServer, openTestKeyd } from '../../packages/keys/src/testing/open-test-keyd.ts';
 import { anchoredPlatform } from './anchored-platform.ts';
 import { type Caller, runUntilKilled, sign, transactionOf } from './kill-once.ts';
+import { type LeftState, readState } from './read-state.ts';
 import { anchoredManifest, BUDGET, CALLERS } from './subject.ts';
 
 /** So that the budget lasts for several lives. */
@@ -55,11 +52,11 @@ export async function killAnchored(kills: number): Promise<AnchoredLives> {
       await runUntilKilled([directory, service.url, service.key], (client, index, acknowledged) =>
         live(client, callers[index] ?? newCaller(), index, acknowledged),
       );
-      const { store, sequence, amounts } = await readState(directory, manifest);
+      const { store, sequence, reservations } = await readState(directory, manifest);
       const { head } = JSON.parse(readFileSync(join(anchorDirectory, `${store}.json`), 'utf8')) as Remembered;
       assert.ok(sequence === head.sequence || sequence === head.sequence + 1, `${sequence} after ${head.sequence}`);
       if (sequence > head.sequence) between++;
-      checkAmounts(amounts, callers);
+      checkAmounts(amountsOf(reservations), callers);
       const older = copies.at(randomInt(Math.max(1, copies.length)));
       if (older !== undefined) {
         await assert.rejects(open(older, manifest), { code: 'keys.state-older' }, 'an older copy was started');
@@ -109,6 +106,10 @@ async function live(client: KeyClient, caller: Caller, index: number, acknowledg
   return caller;
 }
 
+function amountsOf(reservations: LeftState['reservations']): readonly bigint[] {
+  return reservations.flatMap(({ charges }) => charges.map(({ amount }) => BigInt(amount)));
+}
+
 function checkAmounts(amounts: readonly bigint[], callers: readonly Caller[]): void {
   const reserved = new Set(amounts);
   assert.equal(reserved.size, amounts.length, 'two reservations of one amount');
@@ -138,42 +139,8 @@ async function spendTheRest(directory: string, manifest: Manifest, callers: read
   } finally {
     await keyd.close();
   }
-  const { amounts } = await readState(directory, manifest);
+  const amounts = amountsOf((await readState(directory, manifest)).reservations);
   checkAmounts(amounts, callers);
   const left = BUDGET - amounts.reduce((total, amount) => total + amount, 0n);
   assert.ok(left < (BUDGET / 60n) * 2n, `${left} of the budget could not be used`);
-}
-
-/** Straight from the disk. */
-async function readState(
-  directory: string,
-  manifest: Manifest,
-): Promise<{ readonly store: string; readonly sequence: number; readonly amounts: readonly bigint[] }> {
-  const draw = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from(randomBytes(length));
-  const root = await openAppRoot({
-    directory,
-    appId: manifest.name,
-    manifestDigest: await manifestDigest(manifest),
-    manifestNumber: manifest.number,
-    sources: [fixedSource()],
-    genesis: false,
-    randomBytes: draw,
-  });
-  const name = 'key-service';
-  const store = openSealedStore({
-    file: join(directory, 'store.sqlite'),
-    key: root.derive({ usage: 'store', algorithm: 'aes256', name, version: 1, scope: 'service' }, 32),
-    name,
-    create: false,
-    epoch: manifest.number,
-    randomBytes: draw,
-  });
-  try {
-    const records = sealedLedgerStore(store, { tenant: name, collection: 'spent' }).load();
-    const charges = records.flatMap((one) => decodeRecord(one).reservations.flatMap((reserved) => reserved.charges));
-    return { store: root.id, sequence: store.head().sequence, amounts: charges.map(({ amount }) => BigInt(amount)) };
-  } finally {
-    store.close();
-    root.close();
-  }
 }

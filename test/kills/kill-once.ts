@@ -9,21 +9,17 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { manifestDigest } from '@vitrine/documents';
-import { openSealedStore } from '@vitrine/storage';
 import { recoverTransactionAddress, serializeTransaction } from 'viem';
-import { openAppRoot } from '../../packages/keys/src/app-root/app-root.ts';
 import { type KeyClient, KeyServiceError, keyClient } from '../../packages/keys/src/server/key-client.ts';
-import { sealedLedgerStore } from '../../packages/keys/src/spend/ledger-store.ts';
-import { decodeRecord, type SpendRecord } from '../../packages/keys/src/spend/spend-record.ts';
-import { admitServer, fixedSource, openTestKeyd } from '../../packages/keys/src/testing/open-test-keyd.ts';
+import { admitServer, openTestKeyd } from '../../packages/keys/src/testing/open-test-keyd.ts';
+import { readState } from './read-state.ts';
 import { BUDGET, BUDGET_ID, CALLERS, CHAIN, GAS, GAS_PRICE, MANIFEST, PAYEE } from './subject.ts';
 
 const SERVICE = fileURLToPath(new URL('service.ts', import.meta.url));
@@ -143,7 +139,7 @@ export async function sign(client: KeyClient, caller: Caller, value: bigint): Pr
 
 /** The number of reservations without an acknowledged signature. */
 async function checkReservations(directory: string, callers: readonly Caller[]): Promise<number> {
-  const reservations = await readReservations(directory);
+  const { reservations } = await readState(directory, MANIFEST);
   const serials = reservations.map(({ serial }) => serial).sort((left, right) => left - right);
   assert.deepEqual(
     serials,
@@ -172,36 +168,6 @@ async function checkReservations(directory: string, callers: readonly Caller[]):
   const spent = sum(callers.flatMap(({ signed }) => [...signed.keys()]));
   assert.ok(spent <= sum(amounts) && sum(amounts) <= BUDGET, `${spent} signed, ${sum(amounts)} reserved`);
   return amounts.size - callers.reduce((total, { signed }) => total + signed.size, 0);
-}
-
-/** Straight from the store, as the key service opens it. */
-async function readReservations(directory: string): Promise<SpendRecord['reservations']> {
-  const draw = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from(randomBytes(length));
-  const root = await openAppRoot({
-    directory,
-    appId: MANIFEST.name,
-    manifestDigest: await manifestDigest(MANIFEST),
-    manifestNumber: MANIFEST.number,
-    sources: [fixedSource()],
-    genesis: false,
-    randomBytes: draw,
-  });
-  const name = 'key-service';
-  const store = openSealedStore({
-    file: join(directory, 'store.sqlite'),
-    key: root.derive({ usage: 'store', algorithm: 'aes256', name, version: 1, scope: 'service' }, 32),
-    name,
-    create: false,
-    epoch: MANIFEST.number,
-    randomBytes: draw,
-  });
-  try {
-    const records = sealedLedgerStore(store, { tenant: name, collection: 'spent' }).load();
-    return records.flatMap((record) => decodeRecord(record).reservations);
-  } finally {
-    store.close();
-    root.close();
-  }
 }
 
 /** The service itself, in this process: documents are there, and nothing of the budget. */
